@@ -1,0 +1,1 @@
+"""Decide who may connect, from where, and how much they may use."""

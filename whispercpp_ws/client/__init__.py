@@ -1,0 +1,1 @@
+"""Speak the native protocol from the client side."""

@@ -1,0 +1,1 @@
+"""Wrap decoder libraries behind one contract."""

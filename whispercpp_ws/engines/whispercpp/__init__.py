@@ -1,0 +1,1 @@
+"""Drive the libwhisper that ships in the pywhispercpp wheel, through ctypes."""

@@ -1,0 +1,1 @@
+"""Find, fetch, convert, quantise and verify Whisper model files."""

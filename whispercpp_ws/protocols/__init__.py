@@ -1,0 +1,1 @@
+"""Translate wire frames to session inputs, and events to wire frames."""

@@ -1,0 +1,1 @@
+"""Serve sessions over sockets: the only place that joins all the others."""

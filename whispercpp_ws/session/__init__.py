@@ -1,0 +1,1 @@
+"""Turn PCM into events and decode requests, without I/O or a clock."""

@@ -1,0 +1,65 @@
+"""Words and texts as a decoder returns them, and how they join."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its place in the audio."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+    """Geometric mean of the token probabilities, 0 to 1."""
+
+    def shifted(self, offset_s: float) -> "Word":
+        """Return the word moved by `offset_s`, from window time to session time."""
+        return replace(
+            self, start_s=self.start_s + offset_s, end_s=self.end_s + offset_s
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One caption line of an offline transcript."""
+
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What one decode of one window says; times are seconds from the window's start."""
+
+    text: str = ""
+    words: tuple[Word, ...] = ()
+    language: str = ""
+    """ISO 639-1 code the decoder used."""
+    token_count: int = 0
+    """Text tokens in `text`."""
+    mean_logprob: float = 0.0
+    """Mean natural-log probability of the text tokens; 0 when there are none."""
+    decode_s: float = 0.0
+    """Wall seconds the decode took in its lane."""
+
+
+def join_words(words: tuple[Word, ...] | list[Word]) -> str:
+    """Join words into a line; scripts without spaces are joined without them."""
+    line = ""
+    for word in words:
+        glued = not line or _is_unspaced(line[-1]) or _is_unspaced(word.text[:1])
+        line += word.text if glued else " " + word.text
+    return line
+
+
+def _is_unspaced(character: str) -> bool:
+    """Tell whether a character belongs to a script written without spaces."""
+    # Kana, CJK ideographs, CJK punctuation and full-width forms; Hangul has spaces.
+    return bool(character) and (
+        "\u3000" <= character <= "\u30ff"
+        or "\u3400" <= character <= "\u9fff"
+        or "\uff00" <= character <= "\uffef"
+    )
