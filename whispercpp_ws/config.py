@@ -1,0 +1,88 @@
+"""What can be configured: one frozen dataclass per concern."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ListenConfig:
+    """Where the server listens and which pages may connect."""
+
+    host: str = "127.0.0.1"
+    port: int = 2700
+    insecure: bool = False
+    """Allow any other address than loopback without a token key."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins besides the server's own, such as "https://app.example.org"."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """How tokens are checked; with no key, no token is asked for."""
+
+    key: str = field(default="", repr=False)
+    """Shared secret (HS256) or PEM public key (RS256)."""
+    algorithm: str = "HS256"
+    max_lifetime_s: int = 3600
+    audience: str = ""
+    issuer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitConfig:
+    """What one peer, and all of them together, may use."""
+
+    max_frame_bytes: int = 1 << 20
+    """5.4 s of 48 kHz stereo PCM16; vosk-server's limit too."""
+    max_connections: int = 100
+    max_session_s: int = 4 * 3600
+    start_timeout_s: float = 10.0
+    """From the upgrade to `start`."""
+    idle_timeout_s: float = 60.0
+    """Without any frame from the peer."""
+    quiet_flush_s: float = 1.5
+    """Without audio, in an open utterance: finish it as if the peer had paused."""
+    max_backlog_s: float = 30.0
+    """Audio received but not yet decoded, before the session is closed."""
+    pause_backlog_s: float = 5.0
+    """The same, before the socket is no longer read."""
+    outbound_events: int = 256
+    """Events waiting for a slow reader, before it is closed."""
+    send_timeout_s: float = 10.0
+    heartbeat_s: float = 40.0
+    """aiohttp wants the pong within half of it; 20 s is what vosk-server allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Which model is served, and by what."""
+
+    model: str = "base"
+    quant: str = "q8_0"
+    """A quantisation of the catalogue, or "f16" for the model as published."""
+    models_dir: Path = Path("models")
+    engine: str = "whispercpp"
+    lanes: int = 0
+    """Decodes at once; 0 is one per core."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingConfig:
+    """Defaults of a session that the client does not set."""
+
+    language: str = "auto"
+    endpoint_ms: int = 600
+    step_ms: int = 500
+    max_utterance_s: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a server is started with."""
+
+    listen: ListenConfig = ListenConfig()
+    tokens: TokenConfig = TokenConfig()
+    limits: LimitConfig = LimitConfig()
+    models: ModelConfig = ModelConfig()
+    streaming: StreamingConfig = StreamingConfig()
+    log_level: str = "info"
