@@ -1,5 +1,6 @@
 """Words and texts as a decoder returns them, and how they join."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 
@@ -46,7 +47,7 @@ class Hypothesis:
     """Wall seconds the decode took in its lane."""
 
 
-def join_words(words: tuple[Word, ...] | list[Word]) -> str:
+def join_words(words: Sequence[Word]) -> str:
     """Join words into a line; scripts without spaces are joined without them."""
     line = ""
     for word in words:

@@ -1,0 +1,97 @@
+import pytest
+
+from tests.session.words import heard, spoken
+from whispercpp_ws.session.guards import (
+    check,
+    compression_ratio,
+    without_annotations,
+    without_loops,
+)
+from whispercpp_ws.transcript import Hypothesis, join_words
+
+
+def loops_cut(line: str) -> str:
+    return join_words(without_loops(spoken(line)))
+
+
+def test_plain_text_passes() -> None:
+    checked = check(heard("ask not what your country can do"), speech_s=3.0)
+    assert checked.text == "ask not what your country can do"
+    assert not checked.tripped
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("a b c d A, b. c d e", "a b c d"),
+        ("x a b c d a b c d a b", "x a b c d"),
+        ("so so so so so so", "so"),
+        ("we go we go we go now", "we go"),
+        ("no no no", "no no no"),
+        ("bye bye see you see you", "bye bye see you see you"),
+        ("one", "one"),
+        ("", ""),
+    ],
+)
+def test_a_loop_ends_the_text_at_its_first_copy(line: str, kept: str) -> None:
+    assert loops_cut(line) == kept
+
+
+def test_a_loop_trips() -> None:
+    assert check(heard("a b c d a b c d"), speech_s=9.0).tripped == "loop"
+
+
+def test_more_tokens_than_can_be_spoken_trip() -> None:
+    checked = check(heard("a b c d e f g h i j k l m n o"), speech_s=0.5)
+    assert checked.tripped == "token_rate"
+
+
+def test_text_that_folds_too_well_trips() -> None:
+    words = [f"{prefix}ahahahahahahahahahaha" for prefix in "abcdefgh"]
+    assert compression_ratio(" ".join(words)) > 2.4
+    assert check(heard(" ".join(words)), speech_s=9.0).tripped == "compression"
+
+
+def test_unsure_text_trips() -> None:
+    assert check(heard("well", logprob=-1.3), speech_s=1.0).tripped == "logprob"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Thank you.",
+        "Thanks for watching!",
+        "Продолжение следует...",
+        "Merci d'avoir regardé cette vidéo.",
+    ],
+)
+def test_a_stock_phrase_on_little_unsure_speech_is_dropped(line: str) -> None:
+    checked = check(heard(line, logprob=-0.8), speech_s=0.6)
+    assert checked.dropped
+    assert checked.text == ""
+
+
+def test_a_stock_phrase_that_was_really_said_stays() -> None:
+    assert check(heard("Thank you.", logprob=-0.1), speech_s=0.6).text == "Thank you."
+    assert check(heard("Thank you.", logprob=-0.8), speech_s=2.5).text == "Thank you."
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("[BLANK_AUDIO]", ""),
+        ("well (coughs) yes", "well yes"),
+        ("(dog barking loudly) yes", "yes"),
+        ("*laughs softly* yes.", "yes."),
+        ("♪ la la ♪ yes", "yes"),
+        ("♪ yes", "yes"),
+        ("(and then it ended", "(and then it ended"),
+        ("a [noise]. b", "a b"),
+    ],
+)
+def test_annotations_are_dropped(line: str, kept: str) -> None:
+    assert join_words(without_annotations(spoken(line))) == kept
+
+
+def test_silence_is_sound() -> None:
+    assert check(Hypothesis(), speech_s=1.0).tripped == ""

@@ -1,0 +1,215 @@
+from collections import deque
+
+import numpy as np
+
+from tests.session.words import heard
+from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Priority
+from whispercpp_ws.events import SessionOptions
+from whispercpp_ws.session.audio import SampleBuffer
+from whispercpp_ws.session.endpoint import Endpointer
+from whispercpp_ws.session.language import LanguageMemory
+from whispercpp_ws.session.planner import DecodePlanner, Purpose
+from whispercpp_ws.session.tuning import Tuning
+from whispercpp_ws.session.utterance import Utterance
+from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceFrame
+
+
+class Scene:
+    """A planner with hand-made audio: call `speak` and `pause`, then ask."""
+
+    def __init__(self, options: SessionOptions | None = None) -> None:
+        self.options = options or SessionOptions(language="en")
+        self.buffer = SampleBuffer()
+        self.endpointer = Endpointer(Tuning(), endpoint_ms=600)
+        self.planner = DecodePlanner(
+            Tuning(),
+            buffer=self.buffer,
+            endpointer=self.endpointer,
+            languages=LanguageMemory(),
+        )
+        self.waiting: deque[Utterance] = deque()
+        self.utterance: Utterance | None = None
+
+    def speak(self, seconds: float) -> None:
+        self._feed(VoiceFrame(True, 0.1), seconds)
+
+    def pause(self, seconds: float) -> None:
+        self._feed(VoiceFrame(False, 0.0), seconds)
+
+    def _feed(self, frame: VoiceFrame, seconds: float) -> None:
+        for _ in range(round(seconds * 50)):
+            self.buffer.append(np.zeros(FRAME_SAMPLES, np.float32))
+            self.endpointer.receive(frame)
+        if self.utterance is None:
+            self.utterance = Utterance(1, self.options, self.endpointer.span, 0)
+
+    def ask(self) -> DecodeRequest | None:
+        return self.planner.next(self.waiting, self.utterance)
+
+    def end(self) -> Utterance:
+        assert self.utterance is not None
+        self.utterance.window_end = self.planner.tail_end(self.utterance)
+        self.waiting.append(self.utterance)
+        ended, self.utterance = self.utterance, None
+        return ended
+
+
+def test_nothing_is_asked_before_a_step_of_speech() -> None:
+    scene = Scene()
+    scene.speak(0.4)
+    assert scene.ask() is None
+
+
+def test_one_partial_is_asked_at_a_time() -> None:
+    scene = Scene()
+    scene.speak(0.6)
+    request = scene.ask()
+    assert request is not None and request.priority is Priority.PARTIAL
+    assert not request.options.prompt
+    scene.speak(5.0)
+    assert scene.ask() is None
+    asked = scene.planner.answer(request.id)
+    assert asked is not None and asked.purpose is Purpose.PARTIAL
+    newer = scene.ask()
+    assert newer is not None and newer.seconds > 5.0
+
+
+def test_no_partial_without_new_speech() -> None:
+    scene = Scene()
+    scene.speak(0.6)
+    request = scene.ask()
+    assert request is not None
+    scene.planner.answer(request.id)
+    scene.pause(0.14)
+    scene.speak(0.1)
+    assert scene.ask() is None
+
+
+def test_no_partial_for_a_client_that_wants_none() -> None:
+    scene = Scene(SessionOptions(language="en", partials=False))
+    scene.speak(3.0)
+    assert scene.ask() is None
+
+
+def test_a_final_starts_ahead_in_a_pause_and_is_not_asked_again() -> None:
+    scene = Scene()
+    scene.speak(0.4)
+    scene.pause(0.16)
+    request = scene.ask()
+    assert request is not None and request.priority is Priority.SPECULATIVE
+    assert request.seconds == 0.56
+    scene.pause(0.2)
+    assert scene.ask() is None
+    scene.end()
+    assert scene.ask() is None
+    assert scene.planner.answer(request.id) is not None
+
+
+def test_a_final_started_ahead_is_stale_when_speech_goes_on() -> None:
+    scene = Scene()
+    scene.speak(0.4)
+    scene.pause(0.2)
+    early = scene.ask()
+    assert early is not None
+    scene.speak(1.0)
+    scene.end()
+    late = scene.ask()
+    assert late is not None and late.priority is Priority.FINAL
+    assert scene.planner.answer(early.id) is None
+    assert scene.planner.answer(late.id) is not None
+
+
+def test_a_final_overtakes_a_partial_that_is_out() -> None:
+    scene = Scene()
+    scene.speak(0.6)
+    assert scene.ask() is not None
+    scene.end()
+    request = scene.ask()
+    assert request is not None and request.priority is Priority.FINAL
+
+
+def test_a_long_partial_window_is_cut_at_its_last_pause() -> None:
+    scene = Scene()
+    scene.speak(5.0)
+    scene.pause(0.4)
+    scene.speak(4.0)
+    request = scene.ask()
+    assert request is not None
+    asked = scene.planner.answer(request.id)
+    assert asked is not None and asked.purpose is Purpose.CLOSING_PARTIAL
+    assert asked.end == int(5.2 * SAMPLE_RATE)
+
+
+def test_a_long_partial_window_without_a_pause_stays_whole() -> None:
+    scene = Scene()
+    scene.speak(9.0)
+    request = scene.ask()
+    assert request is not None and request.seconds == 9.0
+
+
+def test_the_language_is_detected_before_the_final() -> None:
+    scene = Scene(SessionOptions(language="auto"))
+    scene.speak(3.0)
+    assert scene.utterance is not None
+    scene.utterance.detect_until = int(1.5 * SAMPLE_RATE)
+    ended = scene.end()
+    request = scene.ask()
+    assert request is not None and request.options.language == "auto"
+    assert request.seconds == 1.5
+    ended.language = "ru"
+    scene.planner.answer(request.id)
+    final = scene.ask()
+    assert final is not None and final.options.language == "ru"
+
+
+def test_a_retry_takes_the_full_window_without_a_prompt() -> None:
+    scene = Scene(SessionOptions(language="en", prompt="glossary"))
+    scene.speak(2.0)
+    ended = scene.end()
+    first = scene.ask()
+    assert first is not None and first.options.prompt == "glossary"
+    scene.planner.answer(first.id)
+    ended.retried = True
+    again = scene.ask()
+    assert again is not None
+    assert (again.options.audio_ctx, again.options.prompt) == (1500, "")
+
+
+def test_the_next_final_is_prompted_with_the_one_before() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    ended = scene.end()
+    scene.planner.carry_prompt("word " * 60 + "end.", ended)
+    request = scene.ask()
+    assert request is not None
+    assert request.options.prompt.endswith("word end.")
+    assert request.options.prompt.startswith("word")
+    assert len(request.options.prompt) <= 200
+
+
+def test_a_doubtful_final_or_a_long_silence_clears_the_prompt() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    ended = scene.end()
+    scene.planner.carry_prompt("some text", ended)
+    scene.planner.carry_prompt("", ended)
+    request = scene.ask()
+    assert request is not None and request.options.prompt == ""
+
+    later = Scene()
+    later.planner.carry_prompt("some text", ended)
+    later.pause(6.5)
+    later.utterance = None
+    later.speak(1.0)
+    later.end()
+    request = later.ask()
+    assert request is not None and request.options.prompt == ""
+
+
+def test_words_without_spaces_are_carried_too() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    ended = scene.end()
+    scene.planner.carry_prompt(heard("字" * 300).text, ended)
+    request = scene.ask()
+    assert request is not None and request.options.prompt == "字" * 200

@@ -1,0 +1,184 @@
+"""Find where utterances start, pause and end in a sequence of voice frames."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from whispercpp_ws.decoding import SAMPLE_RATE
+from whispercpp_ws.session.phases import Input, Phase, next_phase
+from whispercpp_ws.session.tuning import Tuning
+from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceFrame
+
+
+HYSTERESIS_FRAMES = 5
+OPEN_FRAMES = 3
+CLOSE_FRAMES = 1
+"""Speech is on from 3 voiced frames of 5, off from 1: single clicks and single
+dropped frames, which webrtcvad gives at every plosive, change nothing."""
+
+CUT_SEARCH_FRAMES = 500
+"""10 s before the limit in which a pause is good enough to cut at."""
+
+QUIET_SEARCH_FRAMES = 150
+"""3 s before the limit in which the quietest frame is cut when there is no pause."""
+
+HISTORY_FRAMES = 1500
+"""30 s of frames remembered, all of an utterance."""
+
+MIN_PAUSE_FRAMES = 5
+"""Silences under 100 ms are inside words (a stop's closure lasts 50 to 100 ms)."""
+
+
+class Signal(Enum):
+    """What a frame changed."""
+
+    NOTHING = auto()
+    STARTED = auto()
+    ENDED = auto()
+    CUT = auto()
+
+
+@dataclass(slots=True)
+class Span:
+    """One stretch of speech being measured; positions in samples."""
+
+    start: int
+    speech_end: int
+    voiced_frames: int = 0
+    pauses: list[tuple[int, int]] = field(default_factory=list)
+    """Finished silences inside it, as (start, end)."""
+
+    @property
+    def voiced_s(self) -> float:
+        """Seconds of voiced frames."""
+        return self.voiced_frames * FRAME_SAMPLES / SAMPLE_RATE
+
+
+class Endpointer:
+    """
+    Follow one stream of voice frames and say where utterances start and end.
+
+    `span` is the open utterance. After ENDED and CUT, `ended` is the one that is over;
+    after CUT, `cut_at` is where it was cut and `span` is already the next one.
+    """
+
+    def __init__(self, tuning: Tuning, *, endpoint_ms: int) -> None:
+        self.phase = Phase.IDLE
+        self.position = 0
+        self.endpoint_ms = endpoint_ms
+        self.span = Span(0, 0)
+        self.ended = self.span
+        self.cut_at = 0
+        self._tuning = tuning
+        self._history: deque[VoiceFrame] = deque(maxlen=HISTORY_FRAMES)
+        self._recent: deque[bool] = deque(maxlen=HYSTERESIS_FRAMES)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an utterance is open."""
+        return self.phase in (Phase.SPEECH, Phase.PAUSE)
+
+    @property
+    def silence_samples(self) -> int:
+        """Samples since the last voiced frame of the utterance."""
+        return self.position - self.span.speech_end
+
+    def receive(self, frame: VoiceFrame) -> Signal:
+        """Take the next frame and say what it changed."""
+        self.position += FRAME_SAMPLES
+        self._recent.append(frame.voiced)
+        self._history.append(frame)
+        before, cause = self.phase, self._cause()
+        self.phase = next_phase(before, cause)
+        if before is Phase.IDLE and self.phase is Phase.SPEECH:
+            return self._open()
+        if cause is Input.ENDPOINT:
+            return self._end()
+        if before is Phase.PAUSE and self.phase is Phase.SPEECH:
+            self._resume()
+        elif self.phase is Phase.SPEECH and frame.voiced:
+            self.span.voiced_frames += 1
+            self.span.speech_end = self.position
+        return self._cut() if cause is Input.LIMIT else Signal.NOTHING
+
+    def receive_end(self, cause: Input) -> Signal:
+        """Take FLUSH or EOF, which end an open utterance at once."""
+        was_open = self.is_open
+        self.phase = next_phase(self.phase, cause)
+        return self._end() if was_open else Signal.NOTHING
+
+    def _cause(self) -> Input:
+        speaking = self._speaking()
+        if self.phase is Phase.PAUSE and not speaking:
+            return Input.ENDPOINT if self._pause_is_over() else Input.SILENCE
+        if self.phase is Phase.SPEECH and self._length_s() >= self._limit_s():
+            return Input.LIMIT
+        return Input.VOICE if speaking else Input.SILENCE
+
+    def _speaking(self) -> bool:
+        voiced = sum(self._recent)
+        if self.phase is Phase.SPEECH:
+            return voiced > CLOSE_FRAMES
+        return voiced >= OPEN_FRAMES
+
+    def _pause_is_over(self) -> bool:
+        # Past the soft limit any pause long enough to cut at ends the utterance.
+        needed_ms = self.endpoint_ms
+        if self._length_s() >= self._tuning.soft_utterance_s:
+            needed_ms = min(needed_ms, self._tuning.min_cut_pause_ms)
+        return self.silence_samples >= needed_ms * SAMPLE_RATE // 1000
+
+    def _length_s(self) -> float:
+        return (self.position - self.span.start) / SAMPLE_RATE
+
+    def _limit_s(self) -> float:
+        return self._tuning.max_utterance_s
+
+    def _open(self) -> Signal:
+        heard = self._unheard(self.position - HYSTERESIS_FRAMES * FRAME_SAMPLES)
+        self.span = Span(heard[0], self.position, len(heard))
+        return Signal.STARTED
+
+    def _resume(self) -> None:
+        heard = self._unheard(self.span.speech_end)
+        if heard[0] - self.span.speech_end >= MIN_PAUSE_FRAMES * FRAME_SAMPLES:
+            self.span.pauses.append((self.span.speech_end, heard[0]))
+        self.span.voiced_frames += len(heard)
+        self.span.speech_end = self.position
+
+    def _unheard(self, after: int) -> list[int]:
+        """List the starts of the recent voiced frames from a position on."""
+        first = self.position - len(self._recent) * FRAME_SAMPLES
+        starts = (first + i * FRAME_SAMPLES for i, v in enumerate(self._recent) if v)
+        return [start for start in starts if start >= after]
+
+    def _end(self) -> Signal:
+        self._recent.clear()
+        self.ended = self.span
+        return Signal.ENDED
+
+    def _cut(self) -> Signal:
+        """End the utterance at its best pause and open the next one behind it."""
+        speech_end, start = self._best_cut()
+        self.cut_at = (speech_end + start) // 2
+        whole = self.span
+        voiced = self._voiced_since(start)
+        self.ended = Span(whole.start, speech_end, whole.voiced_frames - voiced)
+        later = [pause for pause in whole.pauses if pause[0] >= start]
+        self.span = Span(start, whole.speech_end, voiced, later)
+        return Signal.CUT
+
+    def _best_cut(self) -> tuple[int, int]:
+        oldest = self.position - CUT_SEARCH_FRAMES * FRAME_SAMPLES
+        recent = [pause for pause in self.span.pauses if pause[0] >= oldest]
+        if recent:
+            return max(recent, key=lambda pause: pause[1] - pause[0])
+        # The newest frames stay: a cut must leave the next utterance some speech.
+        searched = list(self._history)[-QUIET_SEARCH_FRAMES:-HYSTERESIS_FRAMES]
+        quietest = min(range(len(searched)), key=lambda i: searched[i].energy)
+        behind = len(searched) + HYSTERESIS_FRAMES - quietest
+        return (self.position - behind * FRAME_SAMPLES,) * 2
+
+    def _voiced_since(self, start: int) -> int:
+        count = (self.position - start) // FRAME_SAMPLES
+        return sum(frame.voiced for frame in list(self._history)[-count:])

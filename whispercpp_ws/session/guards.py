@@ -1,0 +1,186 @@
+"""Recognise text the model made up, and cut loops out of it."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whispercpp_ws.session.agreement import normalise
+from whispercpp_ws.session.language import tokens_per_s
+from whispercpp_ws.transcript import Hypothesis, Word, join_words
+
+
+LONG_RUN_WORDS = 4
+"""A run of at least 4 words that comes twice in a row is a loop (streaming §1.10)."""
+
+SHORT_RUN_COPIES = 3
+SINGLE_WORD_COPIES = 4
+"""Shorter runs are repeated by people too: "no, no, no" stays, a fourth does not."""
+
+MAX_COMPRESSION = 2.4
+MIN_MEAN_LOGPROB = -1.0
+"""OpenAI's own thresholds for a failed decode."""
+
+MIN_COMPRESSED_BYTES = 60
+"""zlib's header makes the ratio of shorter texts meaningless."""
+
+SHORT_SPEECH_S = 2.0
+LOW_CONFIDENCE_LOGPROB = -0.5
+"""The blocklist applies only below both; its phrases are also real speech."""
+
+_CLOSER_OF = {"[": "]", "(": ")", "*": "*", "♪": "♪", "（": "）", "【": "】"}
+
+_INVENTED = frozenset(
+    (
+        "thank you",
+        "thanks for watching",
+        "thank you for watching",
+        "please subscribe",
+        "you",
+        "bye",
+        "see you next time",
+        "subtitles by the amaraorg community",
+        "продолжение следует",
+        "спасибо за просмотр",
+        "субтитры сделал dimatorzok",
+        "субтитры создавал dimatorzok",
+        "редактор субтитров асемкин корректор аегорова",
+        "vielen dank",
+        "untertitel der amaraorgcommunity",
+        "untertitelung des zdf 2020",
+        "soustitrage société radiocanada",
+        "soustitres réalisés para la communauté damaraorg",
+        "merci davoir regardé cette vidéo",
+        "subtítulos realizados por la comunidad de amaraorg",
+        "gracias por ver el video",
+        "字幕由amaraorg社区提供",
+        "请不吝点赞订阅转发打赏支持明镜与点点栏目",
+        "ご視聴ありがとうございました",
+    )
+)
+"""Stock phrases of the subtitles Whisper was trained on, without punctuation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A hypothesis with its loops cut, and what was wrong with it."""
+
+    words: tuple[Word, ...]
+    tripped: str = ""
+    """Name of the first guard that tripped; empty when none did."""
+    dropped: bool = False
+    """Whether nothing of it should be published."""
+
+    @property
+    def text(self) -> str:
+        """The words that are left."""
+        return join_words(self.words)
+
+
+def check(hypothesis: Hypothesis, *, speech_s: float) -> Checked:
+    """
+    Judge a hypothesis against the speech that was heard.
+
+    Args:
+        hypothesis: as the engine returned it.
+        speech_s: voiced seconds of its window.
+    """
+    spoken = without_annotations(hypothesis.words)
+    words = without_loops(spoken)
+    if is_invented(hypothesis, words, speech_s=speech_s):
+        return Checked((), "blocklist", dropped=True)
+    return Checked(words, _tripped(hypothesis, spoken, words, speech_s))
+
+
+def _tripped(
+    hypothesis: Hypothesis,
+    spoken: Sequence[Word],
+    words: Sequence[Word],
+    speech_s: float,
+) -> str:
+    if len(words) < len(spoken):
+        return "loop"
+    # One second is the window's pre-roll and tail, where a soft word may lie.
+    limit = tokens_per_s(hypothesis.language) * (speech_s + 1.0)
+    if hypothesis.token_count > limit:
+        return "token_rate"
+    if compression_ratio(join_words(words)) > MAX_COMPRESSION:
+        return "compression"
+    if words and hypothesis.mean_logprob < MIN_MEAN_LOGPROB:
+        return "logprob"
+    return ""
+
+
+def is_invented(
+    hypothesis: Hypothesis, words: Sequence[Word], *, speech_s: float
+) -> bool:
+    """Tell whether short, unsure text is one of Whisper's stock phrases."""
+    if speech_s >= SHORT_SPEECH_S or hypothesis.mean_logprob > LOW_CONFIDENCE_LOGPROB:
+        return False
+    line = join_words(words).casefold()
+    return "".join(c for c in line if c.isalnum() or c == " ") in _INVENTED
+
+
+def compression_ratio(text: str) -> float:
+    """Return how often zlib could fold the text; 0 when it is too short to say."""
+    raw = text.encode()
+    if len(raw) < MIN_COMPRESSED_BYTES:
+        return 0.0
+    return len(raw) / len(zlib.compress(raw))
+
+
+def without_annotations(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Drop [noises], (asides) and ♪ songs ♪ that the model puts between words."""
+    kept: list[Word] = []
+    position = 0
+    while position < len(words):
+        end = _annotation_end(words, position)
+        if end == position:
+            kept.append(words[position])
+            end += 1
+        position = end
+    return tuple(kept)
+
+
+def _annotation_end(words: Sequence[Word], start: int) -> int:
+    """Find the end of the annotation that starts here; `start` when none does."""
+    opener = words[start].text[:1]
+    closer = _CLOSER_OF.get(opener)
+    if closer is None:
+        return start
+    for position in range(start, len(words)):
+        text = words[position].text.rstrip(".,!?")
+        if text.endswith(closer) and (position > start or len(text) > 1):
+            return position + 1
+    return start + 1 if opener == closer else start
+
+
+def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
+    """
+    End the text at the first copy of an immediately repeated run, until none is left.
+
+    Everything after the first copy goes: dropping only the second leaves the third,
+    cut short, behind (streaming §1.10 measured 11.6 against 9.5 % word errors).
+    """
+    kept = list(words)
+    while end := _first_copy_end([normalise(word.text) for word in kept]):
+        kept = kept[:end]
+    return tuple(kept)
+
+
+def _first_copy_end(words: list[str]) -> int:
+    """Find where the first copy of a repeated run ends; 0 when there is no loop."""
+    longest_first = range(len(words) // 2, LONG_RUN_WORDS - 1, -1)
+    # Short runs shortest first: "so so so so" is one word four times, not two twice.
+    for length in (*longest_first, *range(1, LONG_RUN_WORDS)):
+        copies = _copies_of_a_loop(length)
+        for start in range(len(words) - copies * length + 1):
+            run = words[start : start + length]
+            if words[start : start + copies * length] == run * copies:
+                return start + length
+    return 0
+
+
+def _copies_of_a_loop(length: int) -> int:
+    if length >= LONG_RUN_WORDS:
+        return 2
+    return SINGLE_WORD_COPIES if length == 1 else SHORT_RUN_COPIES

@@ -1,0 +1,46 @@
+"""Which language a window is decoded in, and how many tokens it may take."""
+
+AUTO = "auto"
+
+TOKENS_PER_S_DENSE = 13
+TOKENS_PER_S_CYRILLIC = 8
+TOKENS_PER_S = 6
+"""Most tokens of a second of speech. 6 lost nothing in English and in Russian read
+speech (streaming §1.10); Cyrillic gets room for fast speakers, and scripts whose
+letters take a token or more each get twice the Latin rate."""
+
+_CYRILLIC = frozenset(
+    {"ru", "uk", "be", "bg", "mk", "sr", "kk", "tt", "mn", "tg", "ba"}
+)
+_DENSE = frozenset(
+    ("zh", "ja", "ko", "yue", "th", "lo", "my", "km", "bo", "hi", "mr", "ne", "bn")
+    + ("as", "gu", "pa", "ta", "te", "kn", "ml", "si", "sa", "ar", "fa", "ur", "ps")
+    + ("sd", "he", "yi", "am", "ti", "hy", "ka", "el")
+)
+
+
+def tokens_per_s(language: str) -> int:
+    """Return the most tokens a second of speech in a language can need."""
+    if language in _DENSE or language == AUTO:
+        return TOKENS_PER_S_DENSE
+    return TOKENS_PER_S_CYRILLIC if language in _CYRILLIC else TOKENS_PER_S
+
+
+class LanguageMemory:
+    """
+    Remember the language last heard in a session.
+
+    With `auto`, each utterance with enough speech is detected once and pinned; before
+    that, and in shorter ones, the language heard before is assumed.
+    """
+
+    def __init__(self) -> None:
+        self._heard = ""
+
+    def assumed(self, wanted: str) -> str:
+        """Return the language to decode in while nothing is detected."""
+        return wanted if wanted != AUTO else self._heard or AUTO
+
+    def hear(self, language: str) -> None:
+        """Remember what an utterance turned out to be in."""
+        self._heard = language

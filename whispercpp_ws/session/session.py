@@ -1,0 +1,364 @@
+"""
+One client's stream of audio, from PCM to events, without I/O or a clock.
+
+    session.receive_audio(pcm)              # or receive_eof(), flush(), reconfigure()
+    for event in session.events_received(): ...
+    while request := session.decode_to_run(): ...
+    session.receive_hypothesis(request.id, hypothesis)
+
+The session never raises for what a peer sent: a broken limit becomes a `Failed` event.
+At most two decodes are out at a time, a partial and a final that overtook it. After
+`receive_eof()` exactly one `Ended` or `Failed` follows, after every final. The clock is
+the count of samples, so the same PCM in any chunking gives the same finals.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from math import exp
+
+from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Samples
+from whispercpp_ws.errors import BadAudio, SpeechError
+from whispercpp_ws.events import (
+    Acknowledged,
+    Ended,
+    Event,
+    Failed,
+    Final,
+    Partial,
+    Reconfigure,
+    SessionOptions,
+    SpeechEnded,
+    SpeechStarted,
+)
+from whispercpp_ws.session.audio import PcmReader, SampleBuffer
+from whispercpp_ws.session.endpoint import (
+    HYSTERESIS_FRAMES,
+    Endpointer,
+    Signal,
+)
+from whispercpp_ws.session.guards import Checked, check
+from whispercpp_ws.session.language import LanguageMemory
+from whispercpp_ws.session.phases import Input, Phase
+from whispercpp_ws.session.planner import Asked, DecodePlanner, Purpose
+from whispercpp_ws.session.resample import StreamResampler
+from whispercpp_ws.session.tuning import Tuning
+from whispercpp_ws.session.utterance import Utterance
+from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
+from whispercpp_ws.transcript import Hypothesis, Word
+
+
+DEFAULT_TUNING = Tuning()
+
+
+class Session:
+    """Turn PCM and hypotheses into events and decode requests."""
+
+    def __init__(
+        self, options: SessionOptions, tuning: Tuning = DEFAULT_TUNING
+    ) -> None:
+        self._options = options
+        self._tuning = tuning
+        self._reader = PcmReader(options.audio)
+        self._resampler = StreamResampler(options.audio.rate)
+        self._buffer = SampleBuffer()
+        self._vad = VoiceDetector(
+            mode=tuning.vad_mode, energy_floor=tuning.energy_floor
+        )
+        self._endpointer = Endpointer(tuning, endpoint_ms=options.endpoint_ms)
+        self._languages = LanguageMemory()
+        self._planner = DecodePlanner(
+            tuning,
+            buffer=self._buffer,
+            endpointer=self._endpointer,
+            languages=self._languages,
+        )
+        self._events: list[Event] = []
+        self._waiting: deque[Utterance] = deque()
+        self._open: Utterance | None = None
+        self._window_end = 0
+        self._utterances = 0
+        self._finals = 0
+        self._acknowledged = 0
+        self._error: SpeechError | None = None
+        self._is_over = False
+
+    # What goes in
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Take bytes of any length in the format of the options."""
+        if self._is_closed:
+            return
+        try:
+            for block in self._reader.receive(pcm):
+                self._hear(self._resampler.receive(block))
+        except BadAudio as error:
+            self._fail(error)
+
+    def receive_eof(self) -> None:
+        """Take the end of the audio; every final and one last event follow."""
+        if self._is_closed:
+            return
+        try:
+            block = self._reader.receive_eof()
+        except BadAudio as error:
+            self._fail(error)
+            return
+        self._hear(self._resampler.receive(block, last=True))
+        if self._reader.odd_bytes:
+            self._error = _odd_end(self._reader.odd_bytes, self._options)
+        self._signal(self._endpointer.receive_end(Input.EOF))
+        self._settle()
+
+    def flush(self) -> None:
+        """Finish the open utterance now, as if the speaker had paused."""
+        if not self._is_closed:
+            self._signal(self._endpointer.receive_end(Input.FLUSH))
+            self._settle()
+
+    def reconfigure(self, change: Reconfigure) -> None:
+        """Change options from the next utterance on."""
+        fields = ("language", "model", "prompt", "words", "partials", "endpoint_ms")
+        wanted = {name: getattr(change, name) for name in fields}
+        changed = {name: value for name, value in wanted.items() if value is not None}
+        self._options = replace(self._options, **changed)
+        if self._open is None:
+            self._endpointer.endpoint_ms = self._options.endpoint_ms
+
+    def receive_hypothesis(self, request_id: int, hypothesis: Hypothesis) -> None:
+        """Take the result of a decode; a stale id is ignored."""
+        asked = self._planner.answer(request_id)
+        if asked is None or self._is_over:
+            return
+        utterance = asked.utterance
+        if asked.purpose is Purpose.FINAL:
+            utterance.decoded, utterance.decoded_end = hypothesis, asked.end
+            self._settle()
+            return
+        if asked.purpose is Purpose.LANGUAGE:
+            utterance.language = hypothesis.language
+            self._languages.hear(hypothesis.language)
+        elif utterance is self._open:
+            self._show(asked, hypothesis)
+
+    def receive_failure(self, request_id: int, error: SpeechError) -> None:
+        """Take the failure of a decode: a partial is forgotten, a final ends it all."""
+        asked = self._planner.answer(request_id)
+        partials = (Purpose.PARTIAL, Purpose.CLOSING_PARTIAL)
+        if asked is not None and asked.purpose not in partials and not self._is_over:
+            self._error = error
+            self._finish()
+
+    # What comes out
+
+    def events_received(self) -> list[Event]:
+        """Return the events since the last call, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    def decode_to_run(self) -> DecodeRequest | None:
+        """Return the next decode to run now, or None; its samples are the caller's."""
+        if self._is_over:
+            return None
+        return self._planner.next(self._waiting, self._open)
+
+    @property
+    def utterance_open(self) -> bool:
+        """Whether an utterance is open, so that a flush would finish one."""
+        return self._open is not None
+
+    @property
+    def received_s(self) -> float:
+        """Seconds of audio heard."""
+        return self._buffer.end / SAMPLE_RATE
+
+    @property
+    def settled_s(self) -> float:
+        """Seconds of audio that no later event will be about."""
+        return self._settled / SAMPLE_RATE
+
+    @property
+    def backlog_s(self) -> float:
+        """Seconds of audio in utterances that are over and wait for their final."""
+        windows = ((u.window_end or 0) - u.window_start for u in self._waiting)
+        return sum(windows) / SAMPLE_RATE
+
+    # Hearing
+
+    def _hear(self, samples: Samples) -> None:
+        self._buffer.append(samples)
+        while self._buffer.end - self._endpointer.position >= FRAME_SAMPLES:
+            start = self._endpointer.position
+            frame = self._buffer.slice(start, start + FRAME_SAMPLES)
+            self._signal(self._endpointer.receive(self._vad.receive(frame)))
+            self._note_speech()
+        self._acknowledge_silence()
+        self._buffer.forget(self._settled)
+
+    def _signal(self, signal: Signal) -> None:
+        if signal is Signal.STARTED:
+            self._start(self._pre_roll_start())
+        elif signal is Signal.ENDED:
+            self._end()
+        elif signal is Signal.CUT:
+            self._end(self._endpointer.cut_at)
+            self._start(self._endpointer.cut_at)
+
+    def _start(self, window_start: int) -> None:
+        span = self._endpointer.span
+        self._utterances += 1
+        self._open = Utterance(
+            self._utterances,
+            self._options,
+            span,
+            window_start,
+            partial_start=window_start,
+            partial_at=span.start,
+        )
+        self._endpointer.endpoint_ms = self._options.endpoint_ms
+        self._events.append(SpeechStarted(span.start / SAMPLE_RATE))
+
+    def _pre_roll_start(self) -> int:
+        pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
+        return max(self._endpointer.span.start - pre_roll, self._window_end)
+
+    def _end(self, cut_at: int | None = None) -> None:
+        """Close the open utterance; a cut one ends there, others after a tail."""
+        utterance, self._open = self._open, None
+        assert utterance is not None
+        utterance.span = self._endpointer.ended
+        utterance.window_end = cut_at or self._planner.tail_end(utterance)
+        self._window_end = utterance.window_end
+        if utterance.span.voiced_s * 1000 < self._tuning.min_speech_ms:
+            # A click: its place in the order of finals is kept, its audio is not.
+            utterance.decoded = Hypothesis()
+            utterance.decoded_end = utterance.window_end
+        self._waiting.append(utterance)
+        self._events.append(SpeechEnded(utterance.span.speech_end / SAMPLE_RATE))
+        self._settle()
+
+    def _note_speech(self) -> None:
+        """Fix, frame by frame, where the language of the utterance can be told."""
+        utterance = self._open
+        if utterance is None or utterance.detect_until is not None:
+            return
+        if utterance.span.voiced_s >= self._tuning.detect_speech_s:
+            utterance.detect_until = self._endpointer.position
+
+    def _acknowledge_silence(self) -> None:
+        silent = self._settled - self._acknowledged
+        if silent >= self._tuning.silent_ack_s * SAMPLE_RATE:
+            self._acknowledge()
+
+    # Deciding
+
+    def _show(self, asked: Asked, hypothesis: Hypothesis) -> None:
+        """Emit a partial when a decode of the open window changed the text."""
+        utterance, seconds = asked.utterance, (asked.end - asked.start) / SAMPLE_RATE
+        checked = check(hypothesis, speech_s=seconds)
+        edge_s = 0.0 if asked.at_pause else self._tuning.edge_s
+        if asked.purpose is Purpose.CLOSING_PARTIAL:
+            utterance.agreement.close_window(checked.words)
+            utterance.partial_start = asked.end
+        else:
+            settled_until_s = 0.0 if checked.tripped else seconds - edge_s
+            utterance.agreement.receive(checked.words, settled_until_s=settled_until_s)
+        self._emit_partial(utterance, asked.end)
+
+    def _emit_partial(self, utterance: Utterance, end: int) -> None:
+        text = utterance.agreement.text
+        if text and text != utterance.shown:
+            utterance.shown = text
+            stable = utterance.agreement.stable
+            start_s = utterance.span.start / SAMPLE_RATE
+            partial = Partial(
+                utterance.number, text, stable, start_s, end / SAMPLE_RATE
+            )
+            self._events.append(partial)
+
+    def _settle(self) -> None:
+        """Publish every final that is decoded and sound, oldest first, and end."""
+        while self._waiting and self._waiting[0].is_decoded:
+            utterance = self._waiting[0]
+            hypothesis = utterance.decoded or Hypothesis()
+            checked = check(hypothesis, speech_s=utterance.span.voiced_s)
+            if checked.tripped and not checked.dropped and not utterance.retried:
+                utterance.retried, utterance.decoded = True, None
+                break
+            self._waiting.popleft()
+            self._publish(utterance, hypothesis, checked)
+        if self._is_closed and not self._waiting and not self._is_over:
+            self._finish()
+
+    def _publish(
+        self, utterance: Utterance, hypothesis: Hypothesis, checked: Checked
+    ) -> None:
+        self._carry_prompt(utterance, checked)
+        if checked.text or utterance.shown:
+            self._finals += 1
+            self._events.append(self._final(utterance, hypothesis, checked))
+        self._acknowledge()
+
+    def _final(
+        self, utterance: Utterance, hypothesis: Hypothesis, checked: Checked
+    ) -> Final:
+        language = hypothesis.language or utterance.language
+        return Final(
+            utterance.number,
+            checked.text,
+            utterance.span.start / SAMPLE_RATE,
+            utterance.span.speech_end / SAMPLE_RATE,
+            language or self._languages.assumed(utterance.options.language),
+            exp(hypothesis.mean_logprob) if checked.words else 0.0,
+            _placed(checked.words, utterance) if utterance.options.words else None,
+        )
+
+    def _carry_prompt(self, utterance: Utterance, checked: Checked) -> None:
+        """Let the next final see this text, unless a guard doubts it."""
+        text = "" if checked.tripped else checked.text
+        self._planner.carry_prompt(text, utterance)
+
+    def _acknowledge(self) -> None:
+        self._acknowledged = self._settled
+        self._events.append(Acknowledged(self.settled_s))
+
+    def _fail(self, error: SpeechError) -> None:
+        """End with an error, after the finals of what was heard before it."""
+        self._error = error
+        self._signal(self._endpointer.receive_end(Input.EOF))
+        self._settle()
+
+    def _finish(self) -> None:
+        self._is_over = True
+        ended = Ended(self.received_s, self._finals)
+        self._events.append(Failed(self._error) if self._error else ended)
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._endpointer.phase is Phase.CLOSED
+
+    @property
+    def _settled(self) -> int:
+        if self._waiting:
+            return self._waiting[0].window_start
+        if self._open is not None:
+            return self._open.window_start
+        if self._is_closed:
+            return self._buffer.end
+        pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
+        onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
+        return max(self._endpointer.position - pre_roll - onset, self._window_end)
+
+
+def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:
+    return BadAudio(
+        f"audio: expected whole frames of {options.audio.frame_bytes} bytes, "
+        f"got {odd_bytes} left over at the end",
+        field="audio",
+    )
+
+
+def _placed(words: Sequence[Word], utterance: Utterance) -> tuple[Word, ...]:
+    """Move words from window time to session time."""
+    offset_s = utterance.window_start / SAMPLE_RATE
+    return tuple(word.shifted(offset_s) for word in words)
