@@ -22,6 +22,7 @@ Every error of the package, in one tree.
     │   ├── EngineCrashed
     │   ├── DecodeTimedOut
     │   ├── Overloaded
+    │   ├── Superseded            a newer decode of the same session took its place
     │   └── Draining
     ├── EngineError               the engine cannot do what was asked
     │   ├── LibraryNotFound
@@ -206,6 +207,12 @@ class Overloaded(ServiceError):
     """Raised when a session or a decode is refused because all lanes are taken."""
 
     code = "overloaded"
+
+
+class Superseded(ServiceError):
+    """Raised when a waiting partial is dropped for a newer decode of its session."""
+
+    code = "superseded"
 
 
 class Draining(ServiceError):

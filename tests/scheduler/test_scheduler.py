@@ -1,0 +1,125 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from whispercpp_ws.decoding import DecodeRequest, Priority
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import EngineCrashed, Superseded
+from whispercpp_ws.scheduler.scheduler import Scheduler
+from whispercpp_ws.transcript import Hypothesis
+
+
+class GatedHost:
+    """Hold every decode until the test opens its gate."""
+
+    def __init__(self, lanes: int = 1) -> None:
+        self.info = EngineInfo("gated", "none", ("en",), lanes)
+        self.started: list[int] = []
+        self.gates: dict[int, asyncio.Future[Hypothesis]] = {}
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        self.started.append(request.id)
+        self.gates[request.id] = asyncio.get_running_loop().create_future()
+        return await self.gates[request.id]
+
+    def finish(self, request_id: int) -> None:
+        self.gates[request_id].set_result(Hypothesis(str(request_id)))
+
+
+def request(request_id: int, priority: Priority = Priority.FINAL) -> DecodeRequest:
+    return DecodeRequest(request_id, priority, np.zeros(1600, np.float32))
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_decode_returns_what_the_host_said() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    task = asyncio.create_task(scheduler.decode("a", request(1)))
+    await settle()
+    host.finish(1)
+    assert (await task).text == "1"
+    assert scheduler.info.engine == "gated"
+
+
+async def test_no_more_decodes_run_than_there_are_lanes() -> None:
+    host = GatedHost(lanes=2)
+    scheduler = Scheduler(host)
+    tasks = [
+        asyncio.create_task(scheduler.decode(str(i), request(i))) for i in range(3)
+    ]
+    await settle()
+    assert (host.started, scheduler.waiting) == ([0, 1], 1)
+    host.finish(1)
+    await settle()
+    assert host.started == [0, 1, 2]
+    host.finish(0)
+    host.finish(2)
+    assert [h.text for h in await asyncio.gather(*tasks)] == ["0", "1", "2"]
+
+
+async def test_a_final_of_another_session_passes_a_waiting_partial() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    tasks = [
+        asyncio.create_task(scheduler.decode(str(i), request(i, priority)))
+        for i, priority in enumerate((Priority.FINAL, Priority.PARTIAL, Priority.FINAL))
+    ]
+    for request_id in (0, 2, 1):
+        await settle()
+        host.finish(request_id)
+    await asyncio.gather(*tasks)
+    assert host.started == [0, 2, 1]
+
+
+async def test_a_waiting_partial_gives_way_to_its_sessions_final() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    busy = asyncio.create_task(scheduler.decode("b", request(0)))
+    partial = asyncio.create_task(scheduler.decode("a", request(1, Priority.PARTIAL)))
+    await settle()
+    final = asyncio.create_task(scheduler.decode("a", request(2)))
+    with pytest.raises(Superseded):
+        await partial
+    for request_id in (0, 2):
+        await settle()
+        host.finish(request_id)
+    await asyncio.gather(busy, final)
+    assert host.started == [0, 2]
+
+
+async def test_a_hosts_error_reaches_its_caller_and_frees_the_lane() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    first = asyncio.create_task(scheduler.decode("a", request(1)))
+    second = asyncio.create_task(scheduler.decode("b", request(2)))
+    await settle()
+    host.gates[1].set_exception(EngineCrashed("gone"))
+    with pytest.raises(EngineCrashed):
+        await first
+    await settle()
+    host.finish(2)
+    assert (await second).text == "2"
+
+
+@pytest.mark.parametrize("outcome", ["result", "error"])
+async def test_a_caller_that_left_does_not_hold_its_place(outcome: str) -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    running = asyncio.create_task(scheduler.decode("a", request(1)))
+    waiting = asyncio.create_task(scheduler.decode("b", request(2)))
+    await settle()
+    for task in (running, waiting):
+        task.cancel()
+    await settle()
+    assert scheduler.waiting == 0
+    if outcome == "result":
+        host.finish(1)
+    else:
+        host.gates[1].set_exception(EngineCrashed("gone"))
+    await settle()
+    assert host.started == [1]

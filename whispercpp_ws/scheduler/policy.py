@@ -1,0 +1,94 @@
+"""
+Which decode runs next, as a pure queue.
+
+Finals before speculative finals before partials; inside a class the earliest deadline
+first (DESIGN §5). A session has at most one waiting partial, and none once a final of
+it waits: the final's result makes the partial's worthless.
+"""
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from whispercpp_ws.decoding import Priority
+from whispercpp_ws.errors import Overloaded
+
+
+Key = TypeVar("Key")
+
+
+MAX_WAITING = 256
+"""Decodes in the queue: 2 of each of 100 connections and room. At 0.4 s each on two
+lanes the last one would wait 50 s, far beyond any use."""
+
+BUDGET_S = {
+    Priority.FINAL: 0.25,
+    Priority.SPECULATIVE: 0.44,
+    Priority.PARTIAL: 0.5,
+}
+"""Time from asking to the deadline: 250 ms after the endpoint for a final, what is left
+of a 600 ms endpoint after 160 ms for one started ahead, a step for a partial."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ticket(Generic[Key]):
+    """A place in the queue; compares by the order in which decodes run."""
+
+    priority: Priority
+    deadline_s: float
+    sequence: int
+    session_id: str = field(compare=False)
+    key: Key = field(compare=False)
+    """The caller's own name for the decode."""
+
+
+class DecodeQueue(Generic[Key]):
+    """Order waiting decodes, each known by a key; the clock is the caller's."""
+
+    def __init__(self, *, max_waiting: int = MAX_WAITING) -> None:
+        self._heap: list[Ticket[Key]] = []
+        self._waiting: set[Ticket[Key]] = set()
+        self._max_waiting = max_waiting
+        self._sequence = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def push(
+        self, session_id: str, priority: Priority, *, key: Key, now_s: float
+    ) -> list[Ticket[Key]]:
+        """
+        Queue a decode and return the waiting partials it makes worthless.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        dropped = [
+            ticket
+            for ticket in self._waiting
+            if ticket.session_id == session_id and ticket.priority is Priority.PARTIAL
+        ]
+        self._waiting.difference_update(dropped)
+        if len(self._waiting) >= self._max_waiting:
+            raise Overloaded(
+                f"expected at most {self._max_waiting} waiting decodes; try again later"
+            )
+        self._sequence += 1
+        deadline_s = now_s + BUDGET_S[priority]
+        ticket = Ticket(priority, deadline_s, self._sequence, session_id, key)
+        self._waiting.add(ticket)
+        heapq.heappush(self._heap, ticket)
+        return dropped
+
+    def pop(self) -> Ticket[Key] | None:
+        """Take the decode that runs next; None when nothing waits."""
+        while self._heap:
+            ticket = heapq.heappop(self._heap)
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                return ticket
+        return None
+
+    def discard(self, key: Key) -> None:
+        """Forget a waiting decode that nobody wants any more."""
+        self._waiting = {ticket for ticket in self._waiting if ticket.key is not key}

@@ -1,0 +1,104 @@
+"""Run decodes on an engine host's lanes in the order of the policy."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.scheduler.policy import DecodeQueue
+from whispercpp_ws.transcript import Hypothesis
+
+
+class Host(Protocol):
+    """What runs a decode: an engine host process, or a fake in tests."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Say what is loaded."""
+        ...
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        """Run one decode on a free lane."""
+        ...
+
+
+Result = asyncio.Future[Hypothesis]
+
+
+class Scheduler:
+    """
+    Share a host's lanes between sessions.
+
+    Every coroutine runs on one event loop; at most `info.lanes` decodes are at the host
+    at a time, the others wait here, where a newer one can still take their place.
+    """
+
+    def __init__(
+        self, host: Host, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._host = host
+        self._clock = clock
+        self._queue: DecodeQueue[Result] = DecodeQueue()
+        self._waiting: dict[Result, DecodeRequest] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def info(self) -> EngineInfo:
+        """Say what is loaded."""
+        return self._host.info
+
+    @property
+    def waiting(self) -> int:
+        """Decodes that wait for a lane."""
+        return len(self._queue)
+
+    async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
+        """
+        Decode when its turn comes. Cancelling it frees its place in the queue; a
+        decode that runs already goes on to its end, for C cannot be interrupted.
+
+        Raises:
+            Superseded: a newer decode of the session took the place of this partial.
+            Overloaded: too many decodes wait.
+            SpeechError: whatever the host raised.
+        """
+        result: Result = asyncio.get_running_loop().create_future()
+        dropped = self._queue.push(
+            session_id, request.priority, key=result, now_s=self._clock()
+        )
+        for ticket in dropped:
+            ticket.key.set_exception(Superseded("a newer decode took its place"))
+        self._waiting[result] = request
+        self._fill_lanes()
+        try:
+            return await result
+        finally:
+            self._waiting.pop(result, None)
+            self._queue.discard(result)
+
+    def _fill_lanes(self) -> None:
+        while len(self._running) < self._host.info.lanes:
+            ticket = self._queue.pop()
+            if ticket is None:
+                return
+            request = self._waiting[ticket.key]
+            task = asyncio.create_task(self._run(ticket.key, request))
+            self._running.add(task)
+            task.add_done_callback(self._free_lane)
+
+    def _free_lane(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._fill_lanes()
+
+    async def _run(self, result: Result, request: DecodeRequest) -> None:
+        try:
+            hypothesis = await self._host.decode(request)
+        except SpeechError as error:
+            if not result.done():
+                result.set_exception(error)
+        else:
+            if not result.done():
+                result.set_result(hypothesis)
