@@ -33,8 +33,10 @@ SECOND = b"\0" * 32_000
 scripted = ScriptedEngine().open_lane().decode
 
 
-def saying(text: str, **heard_as: float) -> Callable[[DecodeRequest], Hypothesis]:
-    return lambda request: heard(text, **heard_as)
+def saying(
+    text: str, *, logprob: float = -0.2
+) -> Callable[[DecodeRequest], Hypothesis]:
+    return lambda request: heard(text, logprob=logprob)
 
 
 def terminal(events: list[Event]) -> list[Event]:

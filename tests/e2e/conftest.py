@@ -1,0 +1,56 @@
+"""A real server in its own process, with the default model, as `make run` starts it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """Where a started server listens, and its process."""
+
+    port: int
+    process: psutil.Process
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/stt"
+
+    def engine_hosts(self) -> list[psutil.Process]:
+        return list(self.process.children())
+
+
+def start_server(models_dir: Path, *options: str) -> Iterator[RunningServer]:
+    """Start a server on a free port, yield it, and stop it with SIGTERM."""
+    command = [sys.executable, "-m", "whispercpp_ws", "serve", "--port", "0"]
+    command += ["--models-dir", str(models_dir), *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if found := URL.search(line):
+                break
+        else:
+            pytest.fail("the server did not start:\n" + "".join(lines))
+        yield RunningServer(int(found[1]), psutil.Process(process.pid))
+        process.terminate()
+        rest = process.stdout.read()
+        assert process.wait(30) == 0, rest
+
+
+@pytest.fixture(scope="package")
+def server(base_model: Path) -> Iterator[RunningServer]:
+    """One server with base-q8_0 for all tests of the folder."""
+    yield from start_server(base_model.parent)
