@@ -232,5 +232,5 @@ def _last_words(text: str, most_chars: int) -> str:
     """Cut text to its last characters, at a space where there is one."""
     if len(text) <= most_chars:
         return text
-    kept = text[-most_chars:]
+    kept = text[len(text) - most_chars :]
     return kept.partition(" ")[2] or kept

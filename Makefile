@@ -1,0 +1,90 @@
+# `make run` starts the server, `make test` runs every test. Each installs what it
+# needs into .venv first and is quick the second time.
+
+MODEL ?= base
+QUANT ?= q8_0
+TEST_MODELS := base-q8_0 tiny.en-q8_0
+# Percent of lines and branches that `make check` wants covered.
+FAIL_UNDER ?= 95
+
+VENV := .venv
+BIN := $(VENV)/bin
+WS := $(BIN)/python -m whispercpp_ws
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install
+
+# Only what was given here: the environment and a TOML file may name a model too.
+GIVEN_MODEL = $(if $(filter-out file,$(origin MODEL)),--model '$(MODEL)') \
+	$(if $(filter-out file,$(origin QUANT)),--quant '$(QUANT)')
+
+# The first interpreter that is new enough; asked for only when .venv is made.
+PYTHONS := python3.13 python3.12 python3.11 python3 python
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON = $(shell for p in $(PYTHONS); do \
+	$$p -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || { \
+	echo 'Could not install $(1): see the lines above; is a package index reachable?' \
+	>&2; exit 1; }
+
+.PHONY: run test check lint format types coverage demo models readme clean
+
+run: $(VENV)/installed
+	@exec $(WS) serve $(GIVEN_MODEL)
+
+test: $(VENV)/installed-dev test-models
+	$(BIN)/python -m pytest
+
+check: lint coverage
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+coverage: $(VENV)/installed-dev test-models
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=$(FAIL_UNDER)
+
+demo: $(VENV)/installed
+	@$(WS) demo
+
+models: $(VENV)/installed
+	@$(WS) models fetch $(MODEL) --quant $(QUANT)
+
+readme: $(VENV)/installed-dev
+	$(BIN)/python -m tests.test_docs
+
+.PHONY: test-models
+test-models: $(VENV)/installed
+	@for model in $(TEST_MODELS); do $(WS) models fetch $$model || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache \
+		.ruff_cache .hypothesis
+
+$(VENV)/made:
+	@test -n '$(PYTHON)' || { \
+		echo 'Python 3.11 or newer is needed; none was found as $(PYTHONS).' >&2; \
+		exit 1; }
+	@echo 'Creating $(VENV) with $(PYTHON) ...'
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo 'Could not create $(VENV): see above; is the venv module installed?' >&2; \
+		exit 1; }
+	@touch $@
+
+$(VENV)/installed: $(VENV)/made pyproject.toml
+	$(call INSTALL,whispercpp-ws,.)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(call INSTALL,the test tools,.[dev])
+	@touch $@

@@ -1,0 +1,207 @@
+"""`stream` sends a file and shows what comes back, at the same time."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from aiohttp import web
+
+from tests.scripted_server import (
+    END,
+    ERROR,
+    FINAL,
+    PARTIAL,
+    READY,
+    Script,
+    playing,
+    received_until_end,
+    serving,
+)
+from whispercpp_ws.cli import main
+from whispercpp_ws.cli.messages import LiveLine
+from whispercpp_ws.cli.stream import StreamJob, display, stream_file
+from whispercpp_ws.client.client import Message
+from whispercpp_ws.events import Partial
+
+
+@contextmanager
+def server(script: Script) -> Iterator[str]:
+    """Run a scripted server in its own loop, for a command that makes its own."""
+    urls: list[str] = []
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(script) as url:
+            urls.append(url)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield urls[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def test_finals_are_printed_and_the_status_is_zero(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(playing(PARTIAL, FINAL, END)) as url:
+        assert main(["stream", str(jfk_wav), "--url", url, "--fast"]) == 0
+    assert capsys.readouterr().out == "~ ask not\nAsk not.\n"
+
+
+def test_json_prints_every_message_as_it_came(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(playing(FINAL, END)) as url:
+        assert main(["stream", str(jfk_wav), "--url", url, "--fast", "--json"]) == 0
+    assert capsys.readouterr().out.splitlines() == [READY, FINAL, END]
+
+
+def test_the_file_is_sent_in_chunks_of_the_length_asked_for(jfk_wav: Path) -> None:
+    frames: list[str | bytes] = []
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        frames.extend(await received_until_end(socket))
+        await socket.send_str(END)
+
+    with server(script) as url:
+        argv = ["stream", str(jfk_wav), "--url", url, "--fast", "--lang", "en"]
+        assert main([*argv, "--chunk-ms", "250"]) == 0
+    start, *audio, end = frames
+    assert json.loads(start)["rate"] == 16_000
+    assert json.loads(start)["lang"] == "en"
+    assert json.loads(end) == {"op": "end"}
+    assert [len(a) for a in audio] == [8000] * 44
+    pcm = b"".join(frame for frame in audio if isinstance(frame, bytes))
+    assert jfk_wav.read_bytes().endswith(pcm)
+
+
+class Recorder:
+    """A display that says when a message was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.partial_shown = asyncio.Event()
+
+    def show(self, message: Message) -> None:
+        self.shown.append(message.text)
+        if isinstance(message.event, Partial):
+            self.partial_shown.set()
+
+
+async def test_partials_are_shown_while_audio_is_still_sent(jfk_wav: Path) -> None:
+    recorder = Recorder()
+    audio_frames = 0
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        nonlocal audio_frames
+        await socket.receive()
+        while not recorder.partial_shown.is_set():
+            await socket.receive()
+            audio_frames += 1
+            await socket.send_str(PARTIAL)
+        await socket.send_str(END)
+
+    async with serving(script) as url:
+        job = StreamJob(jfk_wav, url, chunk_ms=10)
+        await stream_file(job, recorder)
+    assert recorder.shown[0] == PARTIAL
+    assert recorder.shown[-1] == END
+    assert audio_frames < 11_000 / 10
+
+
+def test_an_error_frame_is_told_and_the_status_is_one(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(playing(ERROR)) as url:
+        assert main(["stream", str(jfk_wav), "--url", url, "--fast", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [READY, ERROR]
+    assert err == "whispercpp-ws: model: no such model\n"
+
+
+def test_a_lost_connection_is_told_and_the_status_is_one(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(playing(FINAL)) as url:
+        assert main(["stream", str(jfk_wav), "--url", url, "--fast"]) == 1
+    assert "was lost before the end of the session" in capsys.readouterr().err
+
+
+def test_no_server_is_one_sentence(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str], unused_tcp_port: int
+) -> None:
+    url = f"ws://127.0.0.1:{unused_tcp_port}/stt"
+    assert main(["stream", str(jfk_wav), "--url", url]) == 1
+    assert f"no server answers at {url}" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_sent_as_far_as_it_goes(
+    jfk_wav: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.flac"
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, 200_000)
+    soundfile.write(file, noise, 16_000)
+    content = file.read_bytes()
+    half = len(content) // 2
+    file.write_bytes(content[:half] + bytes(half))
+    with server(playing(FINAL, END)) as url:
+        assert main(["stream", str(file), "--url", url, "--fast"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "Ask not.\n"
+    assert "cannot be read" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--chunk-ms", "0"], "--chunk-ms: expected a whole number from 10 to 5000"),
+        (["--lang", "English"], "--lang: expected an ISO 639-1 code"),
+        (["--token-file", "absent"], "--token-file: expected a readable file"),
+    ],
+)
+def test_a_bad_flag_is_named(
+    flags: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stream", "a.wav", *flags]) == 1
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_a_token_comes_from_a_file_or_the_environment(
+    source: str,
+    jfk_wav: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames: list[str | bytes] = []
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        frames.extend(await received_until_end(socket))
+        await socket.send_str(END)
+
+    (tmp_path / "token").write_text("t0k\n", encoding="utf-8")
+    flags = ["--token-file", str(tmp_path / "token")] if source == "file" else []
+    if source == "environment":
+        monkeypatch.setenv("WHISPERCPP_WS_TOKEN", "t0k")
+    with server(script) as url:
+        assert main(["stream", str(jfk_wav), "--url", url, "--fast", *flags]) == 0
+    assert json.loads(frames[0])["token"] == "t0k"
+
+
+def test_a_terminal_gets_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert isinstance(display(), LiveLine)

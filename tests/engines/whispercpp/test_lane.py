@@ -1,0 +1,289 @@
+import threading
+
+import numpy as np
+import pytest
+
+from tests.engines.whispercpp.conftest import window
+from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
+from whispercpp_ws.decoding import DecodeOptions, Samples
+from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
+from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
+from whispercpp_ws.transcript import Segment
+
+
+def test_a_decode_gives_words_over_the_window(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.segments = [texts(["ask", "not"])]
+    hypothesis = engine.open_lane().decode(window(second, language="de"))
+    assert (hypothesis.text, hypothesis.language) == ("ask not", "de")
+    assert [word.end_s for word in hypothesis.words] == [0.5, 1.0]
+    assert hypothesis.token_count == 2
+    assert hypothesis.mean_logprob == pytest.approx(-0.1)
+
+
+def test_an_aligned_decode_gives_the_times_of_the_tokens(
+    lib: FakeWhisper, second: Samples
+) -> None:
+    lib.segments = [[(b" for", -0.1), (b" you", -0.1), (b",", -0.1), (b" ask", -0.1)]]
+    engine = WhisperCppEngine(lib, 1, model="fake", lanes=1, aligned=True)
+    words = engine.open_lane().decode(window(second)).words
+    ends = [(word.text, round(word.end_s, 2)) for word in words]
+    assert ends == [("for", 0.2), ("you,", 0.4), ("ask", 0.8)]
+
+
+def test_no_text_is_an_empty_hypothesis(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.segments = []
+    hypothesis = engine.open_lane().decode(window(second))
+    assert (hypothesis.text, hypothesis.words) == ("", ())
+    assert (hypothesis.token_count, hypothesis.mean_logprob) == (0, 0.0)
+
+
+@pytest.mark.parametrize("count", [1, 1599, 3199])
+def test_a_window_too_short_for_a_word_does_not_reach_c(
+    engine: WhisperCppEngine, lib: FakeWhisper, count: int
+) -> None:
+    request = window(np.zeros(count, np.float32), language="auto")
+    assert engine.open_lane().decode(request).text == ""
+    assert lib.decodes == []
+
+
+@pytest.mark.parametrize(
+    ("samples", "options"),
+    [
+        (np.zeros(0, np.float32), {}),
+        (np.zeros(16_000), {}),
+        (np.zeros((16_000, 2), np.float32)[:, 0], {}),
+        (np.full(16_000, np.nan, np.float32), {}),
+        (np.zeros(480_001, np.float32), {"audio_ctx": 1500}),
+        (np.zeros(16_000, np.float32), {"audio_ctx": 49}),
+        (np.zeros(16_000, np.float32), {"audio_ctx": 0}),
+        (np.zeros(16_000, np.float32), {"language": "xx"}),
+        (np.zeros(16_000, np.float32), {"language": "yue"}),
+        (np.zeros(16_000, np.float32), {"max_tokens": -1}),
+        (np.zeros(16_000, np.float32), {"prompt": "a\0b"}),
+    ],
+)
+def test_a_trap_is_refused_before_it_reaches_c(
+    engine: WhisperCppEngine,
+    lib: FakeWhisper,
+    samples: Samples,
+    options: dict[str, object],
+) -> None:
+    with pytest.raises(RefusedInput):
+        engine.open_lane().decode(window(samples, **options))
+    assert lib.decodes == []
+
+
+def test_an_english_model_refuses_other_languages(second: Samples) -> None:
+    lib = FakeWhisper(vocabulary=51864)
+    lane = WhisperCppEngine(lib, 1, model="x.en", lanes=1, aligned=False).open_lane()
+    with pytest.raises(RefusedInput, match='"auto" or one of en'):
+        lane.decode(window(second, language="de"))
+
+
+def test_auto_on_an_english_model_is_english_without_detection(
+    second: Samples,
+) -> None:
+    lib = FakeWhisper(vocabulary=51864)
+    lane = WhisperCppEngine(lib, 1, model="x.en", lanes=1, aligned=False).open_lane()
+    assert lane.decode(window(second, language="auto")).language == "en"
+    assert lane.detect_language(second) == ("en", 1.0)
+    assert len(lib.decodes) == 1
+
+
+def test_auto_is_detected_with_the_audio_ctx_of_the_same_request(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.probabilities[2] = 0.7
+    hypothesis = engine.open_lane().decode(window(second, language="auto"))
+    prepared, decoded = lib.decodes
+    assert (prepared["audio_ctx"], prepared["duration_ms"]) == (600, 100)
+    assert (hypothesis.language, decoded["language"]) == ("de", b"de")
+
+
+def test_detection_ignores_languages_the_model_does_not_know(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.probabilities[1], lib.probabilities[99] = 0.2, 0.9
+    assert engine.open_lane().detect_language(second) == ("zh", 0.2)
+
+
+def test_a_failed_detection_is_an_error(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.probabilities = []
+    with pytest.raises(DecodeFailed, match="language could not be detected"):
+        engine.open_lane().detect_language(second)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [(-2, "spectrogram"), (-6, "encoder"), (-9, "decoder step"), (-42, "unknown")],
+)
+def test_an_error_code_is_said_in_words(
+    engine: WhisperCppEngine,
+    lib: FakeWhisper,
+    second: Samples,
+    code: int,
+    meaning: str,
+) -> None:
+    lib.code = code
+    with pytest.raises(DecodeFailed, match=meaning) as caught:
+        engine.open_lane().decode(window(second))
+    assert caught.value.return_code == code
+
+
+def test_a_state_that_c_has_freed_is_neither_freed_nor_used_again(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lib.code = -7
+    with pytest.raises(DecodeFailed, match="no memory"):
+        lane.decode(window(second))
+    lib.code = 0
+    lane.decode(window(second))
+    lane.close()
+    assert [decode["state"] for decode in lib.decodes] == [101, 102]
+    assert lib.freed == [102]
+
+
+def test_a_lane_that_lost_its_state_closes_without_freeing(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lib.code = -7
+    with pytest.raises(DecodeFailed):
+        lane.decode(window(second))
+    lane.close()
+    assert lib.freed == []
+
+
+def test_two_threads_on_one_lane_are_refused(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    refused: list[RefusedInput] = []
+
+    def decode_meanwhile() -> None:
+        try:
+            lane.decode(window(second))
+        except RefusedInput as error:
+            refused.append(error)
+
+    def during() -> None:
+        thread = threading.Thread(target=decode_meanwhile)
+        thread.start()
+        thread.join()
+
+    lib.during = during
+    lane.decode(window(second))
+    assert "one thread at a time" in str(refused[0])
+    assert len(lib.decodes) == 1
+
+
+def test_a_busy_lane_cannot_be_closed(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lib.during = lane.close
+    with pytest.raises(RefusedInput, match="one thread"):
+        lane.decode(window(second))
+    assert lib.freed == []
+
+
+def test_closing_a_lane_twice_frees_it_once(
+    engine: WhisperCppEngine, lib: FakeWhisper
+) -> None:
+    lane = engine.open_lane()
+    lane.close()
+    lane.close()
+    assert lib.freed == [101]
+
+
+def test_a_closed_lane_is_refused(engine: WhisperCppEngine, second: Samples) -> None:
+    lane = engine.open_lane()
+    lane.close()
+    with pytest.raises(RefusedInput, match="closed"):
+        lane.decode(window(second))
+
+
+def test_no_memory_for_a_lane_is_an_error(
+    engine: WhisperCppEngine, lib: FakeWhisper
+) -> None:
+    lib.states = []
+    with pytest.raises(EngineError, match="no memory for one more lane"):
+        engine.open_lane()
+
+
+def test_a_file_gives_segments_with_words_as_they_come(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.segments = [texts(["hi"]), texts(["hi"])]
+    lib.during = lambda: notify(lib)
+    seen: list[Segment] = []
+    done = engine.open_lane().transcribe(second, DecodeOptions(), seen.append)
+    assert seen == done
+    assert [(one.text, one.start_s, one.end_s) for one in seen] == [
+        ("hi", 0.0, 1.0),
+        ("hi", 1.0, 2.0),
+    ]
+
+
+def test_a_file_is_decoded_on_full_windows_with_a_fresh_state(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    engine.open_lane().transcribe(second, DecodeOptions(audio_ctx=50), ignore)
+    assert (lib.decodes[0]["audio_ctx"], lib.decodes[0]["state"]) == (1500, 102)
+    assert lib.freed == [101]
+
+
+def test_the_language_of_a_file_is_detected_once(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.probabilities[2] = 0.7
+    options = DecodeOptions(language="auto")
+    engine.open_lane().transcribe(second, options, ignore)
+    assert lib.decodes[-1]["language"] == b"de"
+
+
+def test_a_file_too_short_for_a_word_has_no_segments(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    assert lane.transcribe(second[:3199], DecodeOptions(), ignore) == []
+    assert lib.decodes == []
+
+
+def test_a_file_is_refused_where_alignment_could_abort(
+    lib: FakeWhisper, second: Samples
+) -> None:
+    engine = WhisperCppEngine(lib, 1, model="fake", lanes=1, aligned=True)
+    with pytest.raises(RefusedInput, match="word_times=False"):
+        engine.open_lane().transcribe(second, DecodeOptions(), ignore)
+
+
+def test_an_exception_of_the_listener_ends_the_decode_and_is_raised(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.during = lambda: notify(lib)
+    lib.code = -6
+    lane = engine.open_lane()
+    with pytest.raises(ZeroDivisionError):
+        lane.transcribe(second, DecodeOptions(), fail)
+
+
+def ignore(_segment: Segment) -> None:
+    pass
+
+
+def fail(_segment: Segment) -> None:
+    raise ZeroDivisionError
+
+
+def notify(lib: FakeWhisper) -> None:
+    """Call back as whisper_full does, and check that it may go on."""
+    lib.decodes[-1]["new_segment_callback"](1, 2, 1, None)  # type: ignore[operator]
+    lib.decodes[-1]["abort_callback"](None)  # type: ignore[operator]

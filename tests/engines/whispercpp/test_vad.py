@@ -1,0 +1,78 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.engines.whispercpp.fake_whisper import FakeWhisper
+from whispercpp_ws.decoding import Samples
+from whispercpp_ws.engines.whispercpp import vad as vad_module
+from whispercpp_ws.engines.whispercpp.vad import SileroVad
+from whispercpp_ws.errors import BadModelFile, RefusedInput
+
+
+def zeros(count: int) -> Samples:
+    return np.zeros(count, np.float32)
+
+
+@pytest.fixture
+def silero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lib: FakeWhisper) -> Path:
+    path = tmp_path / "silero.bin"
+    path.write_bytes(b"silero")
+    digest = hashlib.sha256(b"silero").hexdigest()
+    monkeypatch.setattr(vad_module, "SILERO_SHA256", digest)
+    monkeypatch.setattr(vad_module, "load_binding", lambda: lib)
+    return path
+
+
+def test_a_window_has_a_probability(silero: Path) -> None:
+    assert SileroVad.load(silero).probability(zeros(512)) == 0.5
+
+
+def test_a_new_detector_starts_without_memory(silero: Path, lib: FakeWhisper) -> None:
+    SileroVad.load(silero)
+    assert lib.freed == [-1]
+
+
+def test_a_reset_forgets_the_stream(silero: Path, lib: FakeWhisper) -> None:
+    SileroVad.load(silero).reset()
+    assert lib.freed == [-1, -1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 511, 513, 1024])
+def test_other_lengths_are_refused(silero: Path, count: int) -> None:
+    with pytest.raises(RefusedInput, match="512"):
+        SileroVad.load(silero).probability(zeros(count))
+
+
+def test_a_closed_detector_is_refused(silero: Path, lib: FakeWhisper) -> None:
+    vad = SileroVad.load(silero)
+    vad.close()
+    vad.close()
+    with pytest.raises(RefusedInput, match="closed"):
+        vad.probability(zeros(512))
+    assert lib.freed == [-1, 1]
+
+
+def test_a_busy_detector_is_refused(silero: Path, lib: FakeWhisper) -> None:
+    vad = SileroVad.load(silero)
+    lib.during = vad.reset
+    with pytest.raises(RefusedInput, match="one thread"):
+        vad.probability(zeros(512))
+
+
+def test_any_other_file_is_refused(silero: Path) -> None:
+    silero.write_bytes(b"silera")
+    with pytest.raises(BadModelFile, match="SHA-256"):
+        SileroVad.load(silero)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadModelFile, match="No such file"):
+        SileroVad.load(tmp_path / "none.bin")
+
+
+def test_a_file_that_c_refuses_is_an_error(silero: Path, lib: FakeWhisper) -> None:
+    lib.context = 0
+    with pytest.raises(BadModelFile, match="out of memory"):
+        SileroVad.load(silero)

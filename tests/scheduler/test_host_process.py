@@ -1,0 +1,162 @@
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whispercpp_ws.decoding import DecodeRequest, Priority
+from whispercpp_ws.engines.scripted import ScriptedLane
+from whispercpp_ws.errors import BadModelFile, RefusedInput, SpeechError
+from whispercpp_ws.scheduler import host_process
+from whispercpp_ws.scheduler.host_process import Sender, serve, verify_file
+from whispercpp_ws.scheduler.wire import (
+    Decode,
+    Decoded,
+    FrameReader,
+    HostSpec,
+    Load,
+    Message,
+    Ready,
+    Refused,
+    encode,
+)
+from whispercpp_ws.transcript import Hypothesis
+
+
+SPEC = HostSpec("scripted", "test", lanes=2)
+
+
+def decode(ticket: int, seconds: float = 1.0) -> Decode:
+    samples = np.zeros(int(seconds * 16_000), np.float32)
+    return Decode(ticket, DecodeRequest(0, Priority.FINAL, samples))
+
+
+def served(*received: Message) -> tuple[int, list[Message]]:
+    sent: list[Message] = []
+    return serve(iter(received), sent.append), sent
+
+
+def failing(error: Exception) -> Callable[..., Hypothesis]:
+    def fail(_lane: ScriptedLane, request: DecodeRequest) -> Hypothesis:
+        if len(request.samples) == 32_000:
+            raise error
+        return Hypothesis("fine")
+
+    return fail
+
+
+def test_a_host_says_what_it_loaded_then_answers_each_decode() -> None:
+    status, sent = served(Load(SPEC), decode(7), decode(8, 0.5))
+    assert status == 0
+    assert isinstance(sent[0], Ready)
+    assert sent[0].info.model == "test"
+    answers = {m.ticket: m.hypothesis.text for m in sent if isinstance(m, Decoded)}
+    assert answers == {7: "one two", 8: "one"}
+
+
+def test_a_host_that_is_not_told_what_to_load_ends() -> None:
+    assert served() == (2, [])
+    assert served(decode(1)) == (2, [])
+
+
+def test_a_failed_load_is_reported() -> None:
+    status, [refused] = served(Load(replace(SPEC, engine="x")))
+    assert status == 1
+    assert isinstance(refused, Refused)
+    assert (refused.ticket, refused.code) == (-1, "bad_config")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (RefusedInput("too short"), "refused_input", "too short"),
+        (ZeroDivisionError("oops"), "engine_error", "ZeroDivisionError: oops"),
+    ],
+)
+def test_a_decode_that_fails_is_answered_and_the_next_one_runs(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, message: str
+) -> None:
+    monkeypatch.setattr(ScriptedLane, "decode", failing(error))
+    _, sent = served(Load(replace(SPEC, lanes=1)), decode(1, 2.0), decode(2))
+    assert sent[1:] == [Refused(1, code, message), Decoded(2, Hypothesis("fine"))]
+
+
+def test_a_host_whose_gateway_is_gone_still_ends() -> None:
+    def send(message: Message) -> None:
+        if isinstance(message, Decoded):
+            raise BrokenPipeError
+
+    assert serve(iter([Load(SPEC), decode(1)]), send) == 0
+
+
+def test_anything_but_a_decode_after_the_load_ends_the_host() -> None:
+    with pytest.raises(SpeechError, match="expected a decode"):
+        served(Load(SPEC), Load(SPEC))
+
+
+def test_a_sender_writes_whole_frames() -> None:
+    stream = io.BytesIO()
+    Sender(stream)(Load(SPEC))
+    assert FrameReader().feed(stream.getvalue()) == [Load(SPEC)]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> HostSpec:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    return HostSpec("scripted", "m", str(path), size_bytes=7, sha256=digest)
+
+
+def test_the_promised_file_passes(model: HostSpec) -> None:
+    verify_file(model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size_bytes": 8}, "expected bytes 8, got 7"),
+        ({"sha256": "00"}, "expected SHA-256 00, got"),
+        ({"path": "/nonexistent"}, "No such file"),
+    ],
+)
+def test_another_file_than_promised_is_refused(
+    model: HostSpec, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadModelFile, match=message):
+        verify_file(replace(model, **changes))  # type: ignore[arg-type]
+
+
+def test_messages_are_read_until_the_other_end_closes() -> None:
+    readable, writable = os.pipe()
+    os.write(writable, encode(Load(SPEC)) + encode(Refused(1, "a", "b")))
+    os.close(writable)
+    got: Iterator[Message] = host_process.messages(readable)
+    assert list(got) == [Load(SPEC), Refused(1, "a", "b")]
+    os.close(readable)
+
+
+def test_the_process_keeps_stray_prints_out_of_its_answers() -> None:
+    code = (
+        "import os, sys\n"
+        "from whispercpp_ws.engines import scripted\n"
+        "from whispercpp_ws.scheduler import host_process\n"
+        "close = scripted.ScriptedLane.close\n"
+        "scripted.ScriptedLane.close = lambda lane: os.write(1, b'stray') and None\n"
+        "sys.exit(host_process.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=encode(Load(SPEC)) + encode(decode(1)),
+        capture_output=True,
+        check=True,
+    )
+    ready, decoded = FrameReader().feed(done.stdout)
+    assert isinstance(ready, Ready) and isinstance(decoded, Decoded)
+    assert b"stray" in done.stderr

@@ -1,0 +1,97 @@
+"""The time limits of a connection, on a clock that the tests move."""
+
+from typing import Any
+
+import pytest
+
+from whispercpp_ws.config import LimitConfig
+from whispercpp_ws.server.deadlines import Deadlines
+
+
+def opened() -> Deadlines:
+    return Deadlines(LimitConfig(), now_s=100.0)
+
+
+def started(**fields: Any) -> Deadlines:
+    deadlines = opened()
+    deadlines.note_start(now_s=100.0, expires_s=fields.get("expires_s"))
+    return deadlines
+
+
+def code(deadlines: Deadlines, now_s: float) -> str | None:
+    error = deadlines.broken(now_s)
+    return error.code if error else None
+
+
+def test_start_has_ten_seconds() -> None:
+    assert code(opened(), 109.9) is None
+    assert code(opened(), 110.0) == "idle"
+
+
+def test_a_silent_peer_has_a_minute() -> None:
+    deadlines = started()
+    assert code(deadlines, 159.9) is None
+    assert code(deadlines, 160.0) == "idle"
+    deadlines.note_frame(now_s=159.0)
+    assert code(deadlines, 160.0) is None
+
+
+def test_a_session_has_four_hours() -> None:
+    deadlines = started()
+    end_s = 100.0 + 4 * 3600
+    deadlines.note_frame(now_s=end_s)
+    assert code(deadlines, end_s - 0.1) is None
+    assert code(deadlines, end_s) == "session_too_long"
+
+
+def test_a_token_ends_its_session() -> None:
+    deadlines = started(expires_s=130.0)
+    assert code(deadlines, 129.9) is None
+    assert code(deadlines, 130.0) == "unauthorized"
+
+
+def test_a_pause_is_not_the_peers_silence() -> None:
+    deadlines = started()
+    deadlines.note_pause(now_s=101.0)
+    assert not deadlines.is_quiet(120.0)
+    deadlines.note_resume(now_s=120.0)
+    assert not deadlines.is_quiet(121.4)
+    assert deadlines.is_quiet(121.5)
+    assert code(deadlines, 179.9) is None
+
+
+def test_a_pause_as_long_as_the_backlog_is_too_fast() -> None:
+    deadlines = started()
+    deadlines.note_pause(now_s=101.0)
+    assert code(deadlines, 130.9) is None
+    assert code(deadlines, 131.0) == "audio_too_fast"
+
+
+def test_quiet_is_without_audio_not_without_frames() -> None:
+    deadlines = started()
+    deadlines.note_frame(now_s=101.4)
+    assert deadlines.is_quiet(101.5)
+    deadlines.note_audio(now_s=101.5)
+    assert not deadlines.is_quiet(102.0)
+
+
+@pytest.mark.parametrize("step_s", [0.0, 0.3, 1.0])
+def test_no_limit_is_noticed_late(step_s: float) -> None:
+    """Wait as told while the peer sends every `step_s`, then stops."""
+    deadlines, now_s, quiet_at = started(expires_s=108.0), 100.0, 105.0 + step_s + 1.5
+    while not deadlines.is_quiet(now_s):
+        now_s += deadlines.wait_s(now_s)
+        last_s = min(now_s, 105.0 + step_s)
+        deadlines.note_audio(now_s=last_s)
+        deadlines.note_frame(now_s=last_s)
+    assert now_s == pytest.approx(quiet_at, abs=0.02)
+    while code(deadlines, now_s) is None:
+        now_s += deadlines.wait_s(now_s)
+    assert now_s == pytest.approx(108.0, abs=0.02)
+
+
+def test_the_first_wait_ends_at_the_start_timeout_at_the_latest() -> None:
+    deadlines, now_s = opened(), 100.0
+    while code(deadlines, now_s) is None:
+        now_s += deadlines.wait_s(now_s)
+    assert now_s == pytest.approx(110.0, abs=0.02)

@@ -1,0 +1,71 @@
+"""
+The command line: `whispercpp-ws serve | transcribe | stream | models | doctor`.
+
+Only the module of the command that runs is imported, so that `--help` is instant.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from whispercpp_ws import __version__
+from whispercpp_ws.errors import SpeechError
+
+
+COMMANDS = {
+    "serve": "run the server",
+    "transcribe": "write what audio files say, without a server",
+    "stream": "send an audio file to a server as a microphone would",
+    "models": "list, fetch, quantize, verify and remove models",
+    "doctor": "check that this machine can run the server",
+}
+
+HIDDEN_COMMANDS = ("demo",)
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells report it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; errors are one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(words[0] if words else "").parse_args(words)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        status: int = args.run(args)
+    except SpeechError as error:
+        print(f"whispercpp-ws: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        _forget_stdout()
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return status
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="whispercpp-ws", description="Live speech-to-text on whisper.cpp."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}"
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        if name != command:
+            subparsers.add_parser(name, help=summary)
+    if command in COMMANDS or command in HIDDEN_COMMANDS:
+        importlib.import_module(f"{__name__}.{command}").add_parser(subparsers)
+    return parser
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's last flush succeed after `| head` closed the pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

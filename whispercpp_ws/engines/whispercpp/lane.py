@@ -1,0 +1,287 @@
+"""One decode at a time on shared weights."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from whispercpp_ws.decoding import (
+    FULL_AUDIO_CTX,
+    DecodeOptions,
+    DecodeRequest,
+    Samples,
+)
+from whispercpp_ws.engines.whispercpp.binding import (
+    on_new_segment,
+    on_poll,
+)
+from whispercpp_ws.engines.whispercpp.checks import (
+    MAX_FILE_SAMPLES,
+    MAX_WINDOW_SAMPLES,
+    MIN_WINDOW_SAMPLES,
+    check_audio_ctx,
+    check_language,
+    check_max_tokens,
+    check_samples,
+)
+from whispercpp_ws.engines.whispercpp.results import (
+    Model,
+    read_hypothesis,
+    read_segments,
+)
+from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
+from whispercpp_ws.engines.whispercpp.structs import FullParams
+from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
+from whispercpp_ws.transcript import Hypothesis, Segment
+
+
+STATE_FREED = -7
+"""whisper_full has freed the state before it returned this code."""
+
+_MEANINGS = {
+    -2: "the spectrogram could not be computed",
+    -3: "the language could not be detected",
+    -4: "more than 8 decoders were asked for",
+    -5: "audio_ctx is larger than the model's",
+    -6: "the encoder failed or was aborted",
+    STATE_FREED: "there was no memory for the decoder's cache",
+    -8: "the prompt could not be decoded, or was aborted",
+    -9: "a decoder step failed or was aborted",
+}
+
+
+class WhisperCppLane:
+    """A whisper state; two threads at once are refused, libwhisper would abort."""
+
+    def __init__(self, model: Model, on_close: Callable[[], None]) -> None:
+        self._model = model
+        self._on_close = on_close
+        self._busy = threading.Lock()
+        self._closed = False
+        self._state = self._new_state()
+
+    def decode(self, request: DecodeRequest) -> Hypothesis:
+        """
+        Decode one window in one greedy pass; see `engines.base.Lane`.
+
+        A window below 0.2 s gives an empty hypothesis.
+        """
+        started_s = time.monotonic()
+        with self._exclusive():
+            samples, options = request.samples, request.options
+            check_samples(samples, longest=MAX_WINDOW_SAMPLES)
+            check_audio_ctx(options.audio_ctx, len(samples))
+            self._check_options(options)
+            if len(samples) < MIN_WINDOW_SAMPLES:
+                return Hypothesis(language=self._named_language(options))
+            language = self._language_used(samples, options)
+            params = decode_params(
+                self._model.lib,
+                WINDOW,
+                options,
+                language=language,
+                audio_ctx=options.audio_ctx,
+                prompt=self._model.tokenizer.tokenize(options.prompt),
+            )
+            self._run(params, samples)
+            return read_hypothesis(
+                self._model,
+                self._state,
+                seconds=request.seconds,
+                language=language,
+                decode_s=time.monotonic() - started_s,
+            )
+
+    def transcribe(
+        self,
+        samples: Samples,
+        options: DecodeOptions,
+        on_segment: Callable[[Segment], None],
+    ) -> list[Segment]:
+        """
+        Decode up to 4 h of audio on full windows; see `engines.base.Lane`.
+
+        An exception of `on_segment` ends the decode and is raised from here.
+        """
+        with self._exclusive():
+            check_samples(samples, longest=MAX_FILE_SAMPLES)
+            self._check_options(options)
+            if self._model.aligned:
+                raise RefusedInput(
+                    "transcribe: expected an engine loaded with word_times=False; "
+                    "alignment aborts the process on some segments"
+                )
+            if len(samples) < MIN_WINDOW_SAMPLES:
+                return []
+            # A state's random numbers continue from call to call, and sampling at
+            # temperatures above 0 would make results depend on earlier files.
+            self._renew_state()
+            return self._transcribe(samples, options, on_segment)
+
+    def detect_language(
+        self, samples: Samples, *, audio_ctx: int = FULL_AUDIO_CTX
+    ) -> tuple[str, float]:
+        """
+        Return the likeliest language of a window and its probability, 0 to 1.
+
+        Costs one encode of `audio_ctx` frames; English-only models answer at once.
+        """
+        with self._exclusive():
+            check_samples(samples, longest=MAX_WINDOW_SAMPLES)
+            check_audio_ctx(audio_ctx, len(samples))
+            return self._detect(samples, audio_ctx)
+
+    def close(self) -> None:
+        """Free the state; closing twice is allowed, closing a busy lane is not."""
+        if self._closed:
+            return
+        with self._exclusive():
+            self._closed = True
+            self._free_state()
+        self._on_close()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise RefusedInput("lane: expected one thread at a time, got two; open two")
+        try:
+            if self._closed:
+                raise RefusedInput("lane: expected an open lane, got a closed one")
+            yield
+        finally:
+            self._busy.release()
+
+    def _check_options(self, options: DecodeOptions) -> None:
+        check_language(options.language, self._model.languages)
+        check_max_tokens(options.max_tokens)
+
+    def _new_state(self) -> int:
+        state = self._model.lib.init_state(self._model.context)
+        if not state:
+            raise EngineError(
+                f"no memory for one more lane ({self._model.lib.last_error}); "
+                "use fewer lanes or a smaller model"
+            )
+        return state
+
+    def _free_state(self) -> None:
+        state, self._state = self._state, 0
+        if state:
+            self._model.lib.free_state(state)
+
+    def _renew_state(self) -> None:
+        self._free_state()
+        self._state = self._new_state()
+
+    def _run(self, params: FullParams, samples: Samples) -> None:
+        if not self._state:
+            self._state = self._new_state()
+        code = self._model.lib.full(self._model.context, self._state, params, samples)
+        if code == STATE_FREED:
+            self._state = 0
+        if code != 0:
+            meaning = _MEANINGS.get(code, "an unknown failure")
+            raise DecodeFailed(
+                f"libwhisper returned {code}: {meaning}", return_code=code
+            )
+
+    def _named_language(self, options: DecodeOptions) -> str:
+        known = self._model.languages
+        return known[0] if options.language == "auto" else options.language
+
+    def _language_used(self, samples: Samples, options: DecodeOptions) -> str:
+        if options.language != "auto":
+            return options.language
+        return self._detect(samples, options.audio_ctx)[0]
+
+    def _detect(self, samples: Samples, audio_ctx: int) -> tuple[str, float]:
+        known = self._model.languages
+        if len(known) == 1 or len(samples) < MIN_WINDOW_SAMPLES:
+            return known[0], 1.0 / len(known)
+        self._load_mel(samples, audio_ctx)
+        probabilities = self._model.lib.language_probabilities(
+            self._model.context, self._state
+        )
+        if not probabilities:
+            raise DecodeFailed(f"libwhisper returned -3: {_MEANINGS[-3]}")
+        # libwhisper also scores languages beyond those the model was trained on.
+        probability, language = max(zip(probabilities, known, strict=False))
+        return language, probability
+
+    def _load_mel(self, samples: Samples, audio_ctx: int) -> None:
+        """
+        Give the state its spectrogram and `audio_ctx`, without encoding.
+
+        libwhisper's own detection would run with the audio_ctx of the state's previous
+        request. A call for the first 100 ms sets this one and returns before encoding.
+        """
+        params = decode_params(
+            self._model.lib,
+            WINDOW,
+            DecodeOptions(),
+            language=self._model.languages[0],
+            audio_ctx=audio_ctx,
+        )
+        params.duration_ms = 100
+        self._run(params, samples)
+
+    def _transcribe(
+        self,
+        samples: Samples,
+        options: DecodeOptions,
+        on_segment: Callable[[Segment], None],
+    ) -> list[Segment]:
+        language = self._language_of_file(samples, options)
+        params = decode_params(
+            self._model.lib,
+            FILE,
+            options,
+            language=language,
+            audio_ctx=FULL_AUDIO_CTX,
+            prompt=self._model.tokenizer.tokenize(options.prompt),
+        )
+        relay = _SegmentRelay(
+            partial(read_segments, self._model, self._state), on_segment
+        )
+        params.new_segment_callback = on_new_segment(relay.take)
+        params.abort_callback = on_poll(relay.failed)
+        try:
+            self._run(params, samples)
+        finally:
+            relay.raise_failure()
+        return relay.segments
+
+    def _language_of_file(self, samples: Samples, options: DecodeOptions) -> str:
+        if options.language != "auto":
+            return options.language
+        return self._detect(samples[:MAX_WINDOW_SAMPLES], FULL_AUDIO_CTX)[0]
+
+
+class _SegmentRelay:
+    """Pass segments on from inside a C call, where nothing may be raised."""
+
+    def __init__(
+        self,
+        segments_from: Callable[[int], list[Segment]],
+        on_segment: Callable[[Segment], None],
+    ) -> None:
+        self.segments: list[Segment] = []
+        self._segments_from = segments_from
+        self._on_segment = on_segment
+        self._failure: BaseException | None = None
+
+    def take(self) -> None:
+        try:
+            for segment in self._segments_from(len(self.segments)):
+                self.segments.append(segment)
+                self._on_segment(segment)
+        except BaseException as error:  # noqa: BLE001 - raised by raise_failure
+            self._failure = error
+
+    def failed(self) -> bool:
+        return self._failure is not None
+
+    def raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure

@@ -1,0 +1,75 @@
+"""
+What the server counts, for Prometheus.
+
+The registry is made once and passed in; labels have few values and never name a
+session, a token or a text.
+"""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+DECODE_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+"""From one short partial on a fast core to a full window of a large model."""
+LAG_BUCKETS_S = (0.1, 0.2, 0.3, 0.5, 0.65, 0.9, 1.2, 2.0, 3.0, 5.0, 10.0, 30.0)
+"""With the goals of DESIGN §9 as bounds: 0.65 and 0.9 s (finals), 1.2 s (partials)."""
+
+
+class Metrics:
+    """The instruments of one server; each belongs to `registry`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.connections = self._gauge("connections", "Open connections")
+        self.sessions = self._gauge("sessions", "Sessions started and not over")
+        self.refused = self._counter(
+            "refused_connections", "Connections refused before the upgrade", "code"
+        )
+        self.frames = self._counter("frames", "Frames received", "kind")
+        self.audio_s = self._counter("audio_seconds", "Seconds of audio received")
+        self.events = self._counter("events", "Events sent", "kind")
+        self.errors = self._counter("errors", "Sessions ended by an error", "code")
+        self.dropped_partials = self._counter(
+            "dropped_partials", "Partials a slow reader did not get"
+        )
+        self.decode_s = self._histogram(
+            "decode_seconds", "From request to hypothesis", "priority", DECODE_BUCKETS_S
+        )
+        self.decode_failures = self._counter(
+            "decode_failures", "Decodes that failed", "code"
+        )
+        self.lag_s = self._histogram(
+            "lag_seconds", "From audio to the text about it", "kind", LAG_BUCKETS_S
+        )
+
+    def exposition(self) -> bytes:
+        """Return all values in the text format; its type is `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, namespace="whispercpp_ws", registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(
+            name, text, labels, namespace="whispercpp_ws", registry=self.registry
+        )
+
+    def _histogram(
+        self, name: str, text: str, label: str, buckets: tuple[float, ...]
+    ) -> Histogram:
+        return Histogram(
+            name,
+            text,
+            (label,),
+            namespace="whispercpp_ws",
+            registry=self.registry,
+            buckets=buckets,
+        )

@@ -1,0 +1,1 @@
+"""What can be set: by flags, environment variables and a TOML file."""

@@ -1,0 +1,35 @@
+"""The languages Whisper knows, and how clients write them."""
+
+from whispercpp_ws.errors import BadMessage
+
+
+AUTO = "auto"
+"""The client leaves the language to detection."""
+
+LANGUAGES: tuple[str, ...] = tuple(
+    """
+    en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da
+    hu ta no th ur hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy
+    ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht
+    ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
+    """.split()
+)
+"""Codes in the order of Whisper's language tokens (whisper.cpp `g_lang`); only
+large-v3 knows the last, `yue`."""
+
+_KNOWN = frozenset(LANGUAGES)
+
+
+def language_code(text: str, *, error: type[BadMessage] = BadMessage) -> str:
+    """
+    Reduce a language tag such as "ru-RU", "RU" or "pt_BR" to Whisper's code.
+
+    "auto" and the empty string are "auto".
+
+    Raises:
+        BadMessage: Whisper has no such language; `error` is raised, naming `lang`.
+    """
+    code = text.strip().lower().replace("_", "-").split("-")[0] or AUTO
+    if code != AUTO and code not in _KNOWN:
+        raise error.expected("lang", 'a code such as "en", or "auto"', text)
+    return code

@@ -1,0 +1,251 @@
+"""
+One life of an engine process, from its start to its end.
+
+What is asked of it when it ends fails with a retryable error; starting another is
+the host's business.
+"""
+
+import asyncio
+import itertools
+import logging
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import (
+    BadModelFile,
+    DecodeTimedOut,
+    EngineCrashed,
+    EngineError,
+    SpeechError,
+    error_from_code,
+)
+from whispercpp_ws.scheduler.wire import (
+    Decode,
+    Decoded,
+    FrameReader,
+    HostSpec,
+    Load,
+    Message,
+    Ready,
+    Refused,
+    encode,
+)
+from whispercpp_ws.transcript import Hypothesis
+
+
+READ_BYTES = 1 << 16
+"""One read from the pipe; results are a few kilobytes."""
+
+REAP_S = 2.0
+"""From the end of the process's output to its exit."""
+
+logger = logging.getLogger(__name__)
+
+
+class NotSent(Exception):
+    """Raised when the process ended before a request was sent to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    future: asyncio.Future[Hypothesis]
+    timer: asyncio.TimerHandle
+
+
+class Child:
+    """A running engine process; made by `start`."""
+
+    def __init__(
+        self, process: Process, lanes: int, on_end: Callable[[], None]
+    ) -> None:
+        self.ended = asyncio.Event()
+        self.served = False
+        """Whether it ever returned a result."""
+        self._process = process
+        self._on_end = on_end
+        self._doomed = False
+        self._lanes = asyncio.Semaphore(lanes)
+        self._tickets = itertools.count(1)
+        self._pending: dict[int, _Pending] = {}
+        loop = asyncio.get_running_loop()
+        self._loaded: asyncio.Future[EngineInfo] = loop.create_future()
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(
+        cls,
+        spec: HostSpec,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        on_end: Callable[[], None],
+    ) -> tuple["Child", EngineInfo]:
+        """
+        Start the process, load the model, wait until it is warm.
+
+        Raises:
+            BadModelFile: the process died of it.
+            EngineCrashed: it could not be started, or was not ready in time.
+            SpeechError: what the process said it failed with.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE
+            )
+        except OSError as error:
+            raise EngineCrashed(
+                f"{command[0]}: the engine process does not start: {error.strerror}"
+            ) from error
+        child = cls(process, spec.lanes, on_end)
+        try:
+            return child, await child._load(spec, timeout_s)
+        except BaseException:
+            await child.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def obituary(self) -> str:
+        """How the process ended, as a sentence without its full stop."""
+        code = self._process.returncode or 0
+        if code < 0:
+            return f"the engine process was killed by {signal.Signals(-code).name}"
+        return f"the engine process ended with status {code}"
+
+    async def decode(self, request: DecodeRequest, limit_s: float) -> Hypothesis:
+        """
+        Decode when a lane is free, within `limit_s` from then.
+
+        Raises:
+            NotSent: the process ended before; another may do it.
+            EngineCrashed: the process ended meanwhile.
+            DecodeTimedOut: the limit passed; the process is killed.
+            EngineError: the engine refused the request.
+        """
+        await self._lanes.acquire()
+        try:
+            future = self._submit(request, limit_s)
+        except BaseException:
+            self._lanes.release()
+            raise
+        # A caller that goes away does not free the lane; the answer does.
+        return await asyncio.shield(future)
+
+    async def close(self, grace_s: float) -> None:
+        """Let running decodes finish for `grace_s`, then kill."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self.ended.wait()
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the process now and wait until it has."""
+        self._kill()
+        await self.ended.wait()
+
+    async def _load(self, spec: HostSpec, timeout_s: float) -> EngineInfo:
+        self._write(Load(spec))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._loaded
+        except TimeoutError:
+            raise EngineCrashed(
+                f"{spec.model}: the engine process was not ready in {timeout_s:g} s"
+            ) from None
+
+    def _submit(
+        self, request: DecodeRequest, limit_s: float
+    ) -> asyncio.Future[Hypothesis]:
+        if self._doomed:
+            raise NotSent
+        ticket = next(self._tickets)
+        self._write(Decode(ticket, request))
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(limit_s, self._time_out, ticket, limit_s)
+        self._pending[ticket] = _Pending(loop.create_future(), timer)
+        return self._pending[ticket].future
+
+    def _write(self, message: Message) -> None:
+        # Not drained: no more than one frame per lane is under way.
+        if self._process.stdin is not None:
+            self._process.stdin.write(encode(message))
+
+    def _time_out(self, ticket: int, limit_s: float) -> None:
+        # An encode cannot be interrupted, so the process has to go.
+        self._settle(ticket, DecodeTimedOut(f"no result in {limit_s:g} s"))
+        self._kill()
+
+    def _kill(self) -> None:
+        # From here on nothing is sent to it, though it may live a moment longer.
+        self._doomed = True
+        self._on_end()
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def _read(self) -> None:
+        try:
+            await self._read_messages()
+            async with asyncio.timeout(REAP_S):
+                await self._process.wait()
+        except EngineError:
+            logger.exception("the engine process's output is corrupted")
+        except TimeoutError:
+            logger.error("the engine process closed its output but did not end")
+        finally:
+            self._kill()
+            await self._process.wait()
+            self._end()
+
+    async def _read_messages(self) -> None:
+        stdout, reader = self._process.stdout, FrameReader()
+        while stdout is not None and (data := await stdout.read(READ_BYTES)):
+            for message in reader.feed(data):
+                self._receive(message)
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Ready):
+            self._loaded.set_result(message.info)
+        elif isinstance(message, Decoded):
+            self.served = True
+            self._settle(message.ticket, message.hypothesis)
+        elif isinstance(message, Refused):
+            self._refused(message)
+
+    def _refused(self, message: Refused) -> None:
+        error = error_from_code(message.code, message.message)
+        if message.ticket in self._pending:
+            self._settle(message.ticket, error)
+        elif not self._loaded.done():
+            self._loaded.set_exception(error)
+
+    def _settle(self, ticket: int, outcome: Hypothesis | SpeechError) -> None:
+        pending = self._pending.pop(ticket, None)
+        if pending is None:
+            return
+        pending.timer.cancel()
+        self._lanes.release()
+        if isinstance(outcome, SpeechError):
+            pending.future.set_exception(outcome)
+        else:
+            pending.future.set_result(outcome)
+
+    def _end(self) -> None:
+        self.ended.set()
+        self._on_end()
+        for ticket in list(self._pending):
+            self._settle(ticket, EngineCrashed(self.obituary))
+        if not self._loaded.done():
+            self._loaded.set_exception(BadModelFile(f"{self.obituary} while loading"))
+        # Those who wait for a lane wake one another: each finds the process ended.
+        self._lanes.release()

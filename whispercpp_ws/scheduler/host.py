@@ -1,0 +1,175 @@
+"""
+An engine in a process of its own, kept alive.
+
+A crash in C kills the child, not the server: decodes in flight fail with a retryable
+error, the child is started again, and later decodes wait for it.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import (
+    BadModelFile,
+    Draining,
+    EngineCrashed,
+    Overloaded,
+    SpeechError,
+)
+from whispercpp_ws.scheduler.child import Child, NotSent
+from whispercpp_ws.scheduler.wire import HostSpec
+from whispercpp_ws.transcript import Hypothesis
+
+
+COMMAND = (sys.executable, "-m", "whispercpp_ws.scheduler.host_process")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """How long a host may take, and how much may wait for it."""
+
+    start_s: float = 120.0
+    """Reading 3 GB from a slow disk, hashing it, one warm-up decode per lane."""
+    decode_s: float = 60.0
+    """Several times a full window of a large model; a longer decode hangs."""
+    restart_wait_s: float = 15.0
+    """How long a decode waits for a child that is being restarted."""
+    close_s: float = 2.0
+    """How long a child may finish its decodes before it is killed."""
+    first_backoff_s: float = 0.2
+    longest_backoff_s: float = 10.0
+    """A child that does not start is tried again this often, without end."""
+    waiting: int = 256
+    """Decodes at once, waiting ones included; the scheduler queues elsewhere."""
+
+
+class EngineHost:
+    """A loaded model that survives crashes of its library; made by `start`."""
+
+    def __init__(
+        self, spec: HostSpec, limits: HostLimits, command: Sequence[str]
+    ) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._command = command
+        self._up = asyncio.Event()
+        self._waiting = 0
+        self._closing = False
+        self._trouble = ""
+        self._child: Child
+        self._info: EngineInfo
+        self._supervisor: asyncio.Task[None]
+
+    @classmethod
+    async def start(
+        cls,
+        spec: HostSpec,
+        *,
+        limits: HostLimits = HostLimits(),
+        command: Sequence[str] = COMMAND,
+    ) -> "EngineHost":
+        """
+        Load a model in a child process; close the host with `aclose`.
+
+        Raises:
+            BadModelFile: the file is not the expected one, or the child died of it.
+            EngineCrashed: the child was not ready within `limits.start_s`.
+            SpeechError: whatever else loading failed with.
+        """
+        host = cls(spec, limits, command)
+        host._child, host._info = await host._start_child()
+        host._supervisor = asyncio.create_task(host._supervise())
+        return host
+
+    @property
+    def info(self) -> EngineInfo:
+        """Say what is loaded."""
+        return self._info
+
+    @property
+    def pid(self) -> int:
+        """Process id of the present, or when it is being restarted the last, child."""
+        return self._child.pid
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        """
+        Decode one window on a free lane.
+
+        Raises:
+            EngineCrashed: the child ended meanwhile, or is not back yet; retryable.
+            DecodeTimedOut: it took longer than `limits.decode_s`; retryable.
+            Overloaded: `limits.waiting` decodes are under way; retryable.
+            Draining: the host is closed.
+            EngineError: the engine refused the request.
+        """
+        if self._closing:
+            raise Draining(f"{self._spec.model}: the engine host is closed")
+        if self._waiting >= self._limits.waiting:
+            raise Overloaded(f"{self._spec.model}: {self._waiting} decodes are waiting")
+        self._waiting += 1
+        try:
+            return await self._decode(request)
+        finally:
+            self._waiting -= 1
+
+    async def aclose(self) -> None:
+        """End the child; running decodes have `limits.close_s` to finish."""
+        self._closing = True
+        self._supervisor.cancel()
+        await asyncio.wait([self._supervisor])
+        await self._child.close(self._limits.close_s)
+
+    async def _decode(self, request: DecodeRequest) -> Hypothesis:
+        while True:
+            await self._wait_until_up()
+            try:
+                return await self._child.decode(request, self._limits.decode_s)
+            except NotSent:
+                continue
+
+    async def _wait_until_up(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.restart_wait_s):
+                await self._up.wait()
+        except TimeoutError:
+            raise EngineCrashed(
+                f"{self._spec.model}: the engine is being restarted ({self._trouble})"
+            ) from None
+
+    async def _supervise(self) -> None:
+        backoff_s = self._limits.first_backoff_s
+        while True:
+            await self._child.ended.wait()
+            self._note(self._child.obituary)
+            if self._child.served:
+                backoff_s = self._limits.first_backoff_s
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, self._limits.longest_backoff_s)
+            try:
+                self._child, _ = await self._start_child()
+            except SpeechError as error:
+                self._note(str(error))
+
+    async def _start_child(self) -> tuple[Child, EngineInfo]:
+        try:
+            child, info = await Child.start(
+                self._spec,
+                self._command,
+                timeout_s=self._limits.start_s,
+                on_end=self._up.clear,
+            )
+        except BadModelFile as error:
+            raise BadModelFile(f"{self._spec.model}: {error}") from error
+        if not child.ended.is_set():
+            self._up.set()
+        return child, info
+
+    def _note(self, trouble: str) -> None:
+        self._trouble = trouble
+        logger.error("%s: %s; restarting it", self._spec.model, trouble)

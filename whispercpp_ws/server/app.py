@@ -1,0 +1,91 @@
+"""Make the web application: its routes, and what they share."""
+
+import time
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import web
+
+from whispercpp_ws.access.limits import ConnectionCount
+from whispercpp_ws.access.listen import check_listen
+from whispercpp_ws.access.token import TokenChecker
+from whispercpp_ws.config import Config
+from whispercpp_ws.events import SessionOptions
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.health import show_live, show_metrics, show_ready
+from whispercpp_ws.server.keys import SHARED, Shared
+from whispercpp_ws.server.middleware import (
+    add_headers,
+    answer_errors,
+    name_request,
+    refuse_origins,
+)
+from whispercpp_ws.server.websocket import serve_native
+from whispercpp_ws.session.session import Session
+from whispercpp_ws.session.tuning import Tuning
+
+
+WEB_FILES = ("client.js", "demo.js", "pcm-worklet.js", "style.css")
+"""Files of the demo page, named one by one: nothing else can be asked for."""
+
+
+def create_app(
+    config: Config,
+    decoder: Decoder,
+    metrics: Metrics,
+    *,
+    now: Callable[[], float] = time.time,
+) -> web.Application:
+    """
+    Make the application that serves one decoder.
+
+    `now` is the Unix time that tokens are checked against. The decoder stays the
+    caller's, who closes it after the application.
+
+    Raises:
+        ConfigError: the token key is unusable, or strangers could connect.
+    """
+    check_listen(config.listen, config.tokens)
+    app = web.Application(middlewares=[name_request, answer_errors, refuse_origins])
+    app[SHARED] = Shared(
+        config=config,
+        decoder=decoder,
+        metrics=metrics,
+        tokens=TokenChecker(config.tokens, now=now),
+        open_session=session_opener(config),
+        count=ConnectionCount(config.limits.max_connections),
+    )
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(_routes())
+    return app
+
+
+def session_opener(config: Config) -> Callable[[SessionOptions], Session]:
+    """Return what makes a session with the configured tuning."""
+    tuning = Tuning(
+        step_ms=config.streaming.step_ms,
+        max_utterance_s=config.streaming.max_utterance_s,
+    )
+    return lambda options: Session(options, tuning)
+
+
+def _routes() -> list[web.RouteDef]:
+    fixed = [
+        web.get("/stt", serve_native),
+        web.get("/health/live", show_live),
+        web.get("/health/ready", show_ready),
+        web.get("/metrics", show_metrics),
+        web.get("/", _file_handler("index.html")),
+    ]
+    return fixed + [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]
+
+
+def _file_handler(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    path = Path(str(files("whispercpp_ws") / "web" / name))
+
+    async def send_file(_request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    return send_file

@@ -1,0 +1,29 @@
+"""What monitoring asks: is the process alive, does it take sessions, its numbers."""
+
+from aiohttp import hdrs, web
+
+from whispercpp_ws.access.listen import is_loopback
+from whispercpp_ws.metrics import CONTENT_TYPE
+from whispercpp_ws.server.keys import SHARED
+
+
+async def show_live(_request: web.Request) -> web.Response:
+    """Answer 200 as long as the event loop runs."""
+    return web.json_response({"status": "live"})
+
+
+async def show_ready(request: web.Request) -> web.Response:
+    """Answer 200 while new sessions are taken, and 503 from the start of a drain."""
+    shared = request.app[SHARED]
+    if shared.is_draining:
+        return web.json_response({"status": "draining"}, status=503)
+    return web.json_response({"status": "ready", "model": shared.decoder.info.model})
+
+
+async def show_metrics(request: web.Request) -> web.Response:
+    """Answer this machine only: the numbers tell strangers how busy it is."""
+    # A proxy on this machine speaks for others, and says so.
+    if hdrs.X_FORWARDED_FOR in request.headers or not is_loopback(request.remote or ""):
+        raise web.HTTPForbidden(text="metrics are shown to this machine only\n")
+    body = request.app[SHARED].metrics.exposition()
+    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})

@@ -1,0 +1,66 @@
+"""What the handlers of one application share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from whispercpp_ws.access.limits import ConnectionCount
+from whispercpp_ws.access.token import TokenChecker
+from whispercpp_ws.config import Config
+from whispercpp_ws.events import SessionOptions
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.session.session import Session
+
+
+class Drainable(Protocol):
+    """A connection that can be asked to end."""
+
+    def drain(self) -> None:
+        """Send the remaining finals, then say that the server goes away."""
+        ...
+
+
+@dataclass(slots=True)
+class Shared:
+    """Everything a connection uses that is not its own."""
+
+    config: Config
+    decoder: Decoder
+    metrics: Metrics
+    tokens: TokenChecker
+    open_session: Callable[[SessionOptions], Session]
+    count: ConnectionCount
+    connections: set[Drainable] = field(default_factory=set)
+    all_left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while there is no connection."""
+    is_draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.all_left.set()
+
+    def enter(self, connection: Drainable) -> None:
+        """Note an open connection."""
+        self.connections.add(connection)
+        self.all_left.clear()
+
+    def leave(self, connection: Drainable) -> None:
+        """Note that a connection is over."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self.all_left.set()
+
+    @property
+    def defaults(self) -> SessionOptions:
+        """The options of a client that names none."""
+        streaming = self.config.streaming
+        return SessionOptions(
+            language=streaming.language, endpoint_ms=streaming.endpoint_ms
+        )
+
+
+SHARED = web.AppKey("shared", Shared)
+REQUEST_ID = web.RequestKey("request_id", str)

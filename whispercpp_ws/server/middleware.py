@@ -1,0 +1,72 @@
+"""What holds for every request: a name, the origin check, headers, error responses."""
+
+import secrets
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from whispercpp_ws.access.limits import RETRY_AFTER_S
+from whispercpp_ws.access.origin import check_origin
+from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.server.keys import REQUEST_ID, SHARED
+
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Server": "whispercpp-ws",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""OWASP secure headers, and no version numbers; the demo page needs its own scripts
+and the microphone."""
+
+
+@web.middleware
+async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request a random name that responses, error frames and logs share."""
+    request[REQUEST_ID] = secrets.token_hex(8)
+    return await handler(request)
+
+
+@web.middleware
+async def refuse_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse pages of other sites; raises OriginRefused."""
+    allowed = request.app[SHARED].config.listen.allowed_origins
+    check_origin(request.headers.get(hdrs.ORIGIN), request.host, allowed)
+    return await handler(request)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn an error of ours into its HTTP status and a JSON body."""
+    try:
+        return await handler(request)
+    except SpeechError as error:
+        request.app[SHARED].metrics.refused.labels(error.code).inc()
+        return error_response(error, request[REQUEST_ID])
+
+
+def error_response(error: SpeechError, request_id: str) -> web.Response:
+    """Return the response that an error is."""
+    headers = {hdrs.RETRY_AFTER: str(RETRY_AFTER_S)} if error.retryable else {}
+    if error.http_status == web.HTTPUnauthorized.status_code:
+        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    body = {
+        "code": error.code,
+        "message": str(error),
+        "retryable": error.retryable,
+        "request_id": request_id,
+    }
+    return web.json_response({"error": body}, status=error.http_status, headers=headers)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every response has, the upgrade's too."""
+    response.headers.update(SECURITY_HEADERS)
+    response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")

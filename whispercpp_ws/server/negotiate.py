@@ -1,0 +1,53 @@
+"""Match what a client asks for with what is loaded."""
+
+import re
+from dataclasses import replace
+
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import BadMessage, BadStart, UnknownModel, UnknownSession
+from whispercpp_ws.events import Reconfigure, SessionOptions, Start
+
+
+_QUANT_SUFFIX = re.compile(r"-(q\d_[01k]|f16|f32)$")
+
+
+def accepted_options(start: Start, info: EngineInfo) -> SessionOptions:
+    """
+    Return the options a session gets; "auto" is settled where there is no choice.
+
+    Raises:
+        UnknownModel: `model` is not the one that is loaded.
+        UnknownSession: `resume` names a session that is not kept.
+        BadStart: the model does not know `lang`.
+    """
+    if start.resume is not None:
+        raise UnknownSession(
+            f"resume: expected a session this server still keeps, got "
+            f"{start.resume!r}; start a new one",
+            field="resume",
+        )
+    check_model(start.options.model, info)
+    check_language(start.options.language, info, error=BadStart)
+    if len(info.languages) == 1:
+        return replace(start.options, language=info.languages[0])
+    return start.options
+
+
+def check_change(change: Reconfigure, info: EngineInfo) -> None:
+    """Refuse a `set` with a model or language there is not; raises BadMessage."""
+    check_model(change.model or "", info)
+    check_language(change.language or "auto", info, error=BadMessage)
+
+
+def check_model(name: str, info: EngineInfo) -> None:
+    """Take the loaded model's name, with or without its quantisation, or none."""
+    plain = _QUANT_SUFFIX.sub("", info.model)
+    if name not in {"", info.model, plain}:
+        raise UnknownModel.expected("model", f"one of {plain}, {info.model}", name)
+
+
+def check_language(code: str, info: EngineInfo, *, error: type[BadMessage]) -> None:
+    """Take a language that the loaded model knows, or "auto"."""
+    if code != "auto" and code not in info.languages:
+        known = ", ".join(info.languages)
+        raise error.expected("lang", f"auto or one of {known}", code)

@@ -1,0 +1,233 @@
+"""Drive one session: audio in slices, decodes as tasks, events out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+from whispercpp_ws.access.limits import DecodeBacklog
+from whispercpp_ws.decoding import DecodeRequest, Priority
+from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.events import (
+    Acknowledged,
+    AudioFormat,
+    Ended,
+    Event,
+    Failed,
+    Reconfigure,
+    SpeechEnded,
+    Warned,
+)
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.server.arrival import ArrivalTimes
+from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.session.session import Session
+from whispercpp_ws.transcript import Hypothesis
+
+
+FINAL_TRIES = 3
+"""Times a final is decoded before its session is given up: one crash of the engine,
+and one of its successor, are survived."""
+SLICE_S = 1.0
+"""Audio fed at once; resampling and voice detection of it take about 10 ms."""
+
+Log = logging.LoggerAdapter[logging.Logger]
+
+
+class SessionPump:
+    """
+    Move everything in and out of one session, in one event loop.
+
+    `emit` is called with each event in order, and `note_pause` with True when audio
+    has to wait for decodes and False when it may come again.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        audio: AudioFormat,
+        decoder: "SessionDecoder",
+        arrivals: ArrivalTimes,
+        pause_backlog_s: float,
+        emit: Callable[[Event], None],
+        note_pause: Callable[[bool], None],
+    ) -> None:
+        self._session = session
+        self._slice_bytes = max(1, int(SLICE_S * audio.rate)) * audio.frame_bytes
+        self._decoder = decoder
+        self._arrivals = arrivals
+        self._pause_backlog_s = pause_backlog_s
+        self._emit = emit
+        self._note_pause = note_pause
+        self._backlog = DecodeBacklog()
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
+        self._decodes: set[asyncio.Task[None]] = set()
+        self._closing_error: SpeechError | None = None
+        self.is_closing = False
+        """Whether the end of the audio was taken; only finals come after that."""
+
+    @property
+    def received_s(self) -> float:
+        """Seconds of audio the session has heard."""
+        return self._session.received_s
+
+    @property
+    def utterance_open(self) -> bool:
+        """Whether there is an utterance that `flush` would finish."""
+        return self._session.utterance_open
+
+    async def hear(self, data: bytearray, *, arrived_s: float) -> None:
+        """Feed audio that came at a monotonic time; waits while decodes lag behind."""
+        for piece in _slices(data, self._slice_bytes):
+            await self._wait_until_caught_up()
+            if self.is_closing:
+                return
+            self._session.receive_audio(piece)
+            self._arrivals.note(self.received_s, at_s=arrived_s)
+            self._step()
+            # A yield, no delay: other connections run between two slices.
+            await asyncio.sleep(0)
+
+    def flush(self) -> None:
+        """Finish the open utterance now."""
+        self._session.flush()
+        self._step()
+
+    def reconfigure(self, change: Reconfigure) -> None:
+        """Change options from the next utterance on."""
+        self._session.reconfigure(change)
+
+    def end(self, error: SpeechError | None = None) -> None:
+        """
+        Take the end of the audio: every final follows, and one last event.
+
+        With an error the last event is `Failed` with it, even if all went well.
+        """
+        if self.is_closing:
+            return
+        self.is_closing = True
+        self._closing_error = error
+        self._caught_up.set()
+        self._session.receive_eof()
+        self._step()
+
+    async def close(self) -> None:
+        """Give up the decodes that still run; nothing is emitted any more."""
+        self._emit = _ignore
+        for task in self._decodes:
+            task.cancel()
+        await asyncio.gather(*self._decodes, return_exceptions=True)
+
+    def _step(self) -> None:
+        """Pass events on and start the decodes the session wants."""
+        self._pass_events_on()
+        while (request := self._session.decode_to_run()) is not None:
+            task = asyncio.create_task(self._decode(request))
+            self._decodes.add(task)
+            task.add_done_callback(self._decodes.discard)
+
+    def _pass_events_on(self) -> None:
+        for event in self._session.events_received():
+            if isinstance(event, SpeechEnded):
+                self._backlog.utterance_over(event.end_s, received_s=self.received_s)
+            elif isinstance(event, Acknowledged):
+                self._backlog.settled(event.offset_s)
+            self._emit(self._with_reason(event))
+        self._note_backlog()
+
+    def _with_reason(self, event: Event) -> Event:
+        if isinstance(event, Ended) and self._closing_error is not None:
+            return Failed(self._closing_error)
+        return event
+
+    def _note_backlog(self) -> None:
+        behind_s = self._backlog.behind_s(self.received_s)
+        if behind_s <= self._pause_backlog_s or self.is_closing:
+            self._caught_up.set()
+        else:
+            self._caught_up.clear()
+
+    async def _wait_until_caught_up(self) -> None:
+        if self._caught_up.is_set():
+            return
+        self._note_pause(True)
+        await self._caught_up.wait()
+        self._note_pause(False)
+
+    async def _decode(self, request: DecodeRequest) -> None:
+        """Run one decode to its end; the outermost frame of its task."""
+        try:
+            await self._decode_once(request)
+            self._step()
+        except Exception:
+            self._decoder.log.exception("decode %d broke the session", request.id)
+            self._emit(Failed(SpeechError("the server has made a mistake; try again")))
+
+    async def _decode_once(self, request: DecodeRequest) -> None:
+        try:
+            hypothesis = await self._decoder.decode(request)
+        except SpeechError as error:
+            self._decoder.log.warning(
+                "decode %d (%s) failed: %s", request.id, request.priority.name, error
+            )
+            if not is_needed(request):
+                self._emit(Warned(error.code, f"a partial was lost: {error}"))
+            self._session.receive_failure(request.id, error)
+        else:
+            self._session.receive_hypothesis(request.id, hypothesis)
+
+
+class SessionDecoder:
+    """The decoder as one session sees it: named, measured, tried again for finals."""
+
+    def __init__(
+        self, decoder: Decoder, session_id: str, *, metrics: Metrics, log: Log
+    ) -> None:
+        self._decoder = decoder
+        self._session_id = session_id
+        self._metrics = metrics
+        self.log = log
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        """
+        Run a decode; one that is needed is tried `FINAL_TRIES` times.
+
+        Raises:
+            SpeechError: the last try failed, or trying again does not help.
+        """
+        for _ in range(FINAL_TRIES - 1 if is_needed(request) else 0):
+            try:
+                return await self._measured(request)
+            except SpeechError as error:
+                if not error.retryable:
+                    raise
+                self.log.warning("decode %d is tried again: %s", request.id, error)
+        return await self._measured(request)
+
+    async def _measured(self, request: DecodeRequest) -> Hypothesis:
+        started_s = asyncio.get_running_loop().time()
+        try:
+            hypothesis = await self._decoder.decode(self._session_id, request)
+        except SpeechError as error:
+            self._metrics.decode_failures.labels(error.code).inc()
+            raise
+        seconds = asyncio.get_running_loop().time() - started_s
+        self._metrics.decode_s.labels(request.priority.name.lower()).observe(seconds)
+        return hypothesis
+
+
+def is_needed(request: DecodeRequest) -> bool:
+    """Tell whether a session cannot go on without a decode: all but real partials."""
+    # The detection of a language runs at a partial's priority, but finals wait for it.
+    is_detection = request.options.language == "auto"
+    return request.priority is not Priority.PARTIAL or is_detection
+
+
+def _slices(data: bytearray, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield bytes(data[start : start + size])
+
+
+def _ignore(_event: Event) -> None:
+    """Take the events of a connection that is gone."""
