@@ -23,7 +23,7 @@ def jfk_wav() -> Path:
 def jfk_pcm(jfk_wav: Path) -> bytes:
     """The samples of the same file."""
     with wave.open(str(jfk_wav)) as audio:
-        return audio.readframes(audio.getnframes())
+        return bytes(audio.readframes(audio.getnframes()))
 
 
 @pytest.fixture(scope="session")

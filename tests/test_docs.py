@@ -9,11 +9,11 @@ import pytest
 from whispercpp_ws import __version__
 from whispercpp_ws.cli import COMMANDS
 from whispercpp_ws.config import Config
+from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, markdown_table
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineError, PeerError, ServiceError, SpeechError
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.options.table import ENVIRONMENT_PREFIX, OPTIONS, markdown_table
 from whispercpp_ws.server.app import create_app
 from whispercpp_ws.transcript import Hypothesis
 

@@ -51,7 +51,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *VALUES,
-        "options",
         "session.resample",
         "access",
         "protocols",

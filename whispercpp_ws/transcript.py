@@ -51,12 +51,12 @@ def join_words(words: Sequence[Word]) -> str:
     """Join words into a line; scripts without spaces are joined without them."""
     line = ""
     for word in words:
-        glued = not line or _is_unspaced(line[-1]) or _is_unspaced(word.text[:1])
+        glued = not line or is_unspaced(line[-1]) or is_unspaced(word.text[:1])
         line += word.text if glued else " " + word.text
     return line
 
 
-def _is_unspaced(character: str) -> bool:
+def is_unspaced(character: str) -> bool:
     """Tell whether a character belongs to a script written without spaces."""
     # Kana, CJK ideographs, CJK punctuation and full-width forms; Hangul has spaces.
     return bool(character) and (

@@ -103,7 +103,8 @@ async def test_any_chunking_gives_the_same_finals(
 
 
 def resampled(samples: Samples, rate: int) -> Samples:
-    return np.clip(np.asarray(soxr.resample(samples, 16000, rate)), -1, 1)
+    converted = np.asarray(soxr.resample(samples, 16000, rate), np.float32)
+    return np.clip(converted, np.float32(-1), np.float32(1))
 
 
 def as_48_khz_stereo(samples: Samples) -> bytes:
@@ -123,7 +124,7 @@ def as_8_khz_mulaw(samples: Samples) -> bytes:
     exponent = np.floor(np.log2(magnitude)).astype(int) - 7
     mantissa = (magnitude >> (exponent + 3)) & 15
     code = np.where(pcm < 0, 0x80, 0) | (exponent << 4) | mantissa
-    return (~code & 0xFF).astype(np.uint8).tobytes()
+    return bytes((~code & 0xFF).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def as_8_khz_mulaw(samples: Samples) -> bytes:
 async def test_other_formats_of_the_same_speech_give_the_same_words(
     server: RunningServer, jfk_pcm: bytes, audio: dict[str, object], encode: Encode
 ) -> None:
-    samples = np.frombuffer(jfk_pcm, "<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(jfk_pcm, "<i2").astype(np.float32) / np.float32(32768)
     pcm = encode(samples)
     said = await converse(server.url, start(partials=False, **audio), cut(pcm, 65536))
     assert wrong_words(said.text) <= 1

@@ -20,9 +20,10 @@ class Scene:
     def __init__(self, options: SessionOptions | None = None) -> None:
         self.options = options or SessionOptions(language="en")
         self.buffer = SampleBuffer()
-        self.endpointer = Endpointer(Tuning(), endpoint_ms=600)
+        tuning = Tuning(prompt_chars=200)
+        self.endpointer = Endpointer(tuning, endpoint_ms=600)
         self.planner = DecodePlanner(
-            Tuning(),
+            tuning,
             buffer=self.buffer,
             endpointer=self.endpointer,
             languages=LanguageMemory(),

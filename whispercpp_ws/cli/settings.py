@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from whispercpp_ws.config import Config
-from whispercpp_ws.options.kinds import SWITCH
-from whispercpp_ws.options.resolve import read_toml, resolve
-from whispercpp_ws.options.table import ENVIRONMENT_PREFIX, OPTIONS, Option
+from whispercpp_ws.config.kinds import SWITCH
+from whispercpp_ws.config.resolve import read_toml, resolve
+from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, Option
 
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -15,10 +15,10 @@ from whispercpp_ws.cli.pacing import paced, unpaced
 from whispercpp_ws.cli.settings import Subparsers
 from whispercpp_ws.client.audio import AudioFile
 from whispercpp_ws.client.client import DEFAULT_URL, TranscriptionClient
+from whispercpp_ws.config.kinds import KEY_FILE, Whole
+from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, LANGUAGE
 from whispercpp_ws.errors import ServiceError, SpeechError
 from whispercpp_ws.events import AudioFormat, Failed, SessionOptions
-from whispercpp_ws.options.kinds import KEY_FILE, Whole
-from whispercpp_ws.options.table import ENVIRONMENT_PREFIX, LANGUAGE
 
 
 TOKEN_VARIABLE = ENVIRONMENT_PREFIX + "TOKEN"

@@ -13,11 +13,11 @@ from whispercpp_ws.cli.loading import fetched_model
 from whispercpp_ws.cli.progress import ProgressBar
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.client.audio import read_mono
+from whispercpp_ws.config.table import LANGUAGE
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeOptions
 from whispercpp_ws.engines import load_engine
 from whispercpp_ws.engines.base import Engine, Lane
 from whispercpp_ws.errors import ConfigError
-from whispercpp_ws.options.table import LANGUAGE
 from whispercpp_ws.session.resample import resample
 from whispercpp_ws.transcript import Segment
 

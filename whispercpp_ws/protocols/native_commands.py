@@ -22,8 +22,8 @@ from whispercpp_ws.protocols.languages import AUTO, language_code
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
 MIN_ENDPOINT_MS, MAX_ENDPOINT_MS = 200, 5_000
-MAX_PROMPT_CHARS = 2_000
-"""Twice what Whisper reads of a prompt: 224 tokens, about 900 characters."""
+MAX_PROMPT_CHARS = 800
+"""What Whisper reads of a prompt, 224 tokens, with room for earlier finals."""
 MAX_TOKEN_CHARS = 4_096
 MAX_NAME_CHARS = 100
 """Of model, format, language and session names."""
@@ -55,7 +55,7 @@ def decode_command(text: str, defaults: SessionOptions | None = None) -> Command
 
 
 def encode_command(command: Command) -> str:
-    """Write a command as the text frame a client sends; an empty field is left out."""
+    """Write a command as a text frame; what is at its default is left to the server."""
     return json.dumps(_body(command), ensure_ascii=False, allow_nan=False)
 
 
@@ -137,17 +137,24 @@ def _start_body(command: Start) -> JsonObject:
 
 
 def _options_body(options: SessionOptions) -> JsonObject:
-    body: JsonObject = {
+    audio: JsonObject = {
         "format": options.audio.encoding.value,
         "rate": options.audio.rate,
         "channels": options.audio.channels,
+    }
+    wanted, defaults = _choices(options), _choices(SessionOptions())
+    return audio | {k: value for k, value in wanted.items() if value != defaults[k]}
+
+
+def _choices(options: SessionOptions) -> JsonObject:
+    return {
         "lang": options.language,
+        "model": options.model,
         "words": options.words,
         "partials": options.partials,
+        "prompt": options.prompt,
         "endpoint_ms": options.endpoint_ms,
     }
-    optional = {"model": options.model, "prompt": options.prompt}
-    return body | {name: value for name, value in optional.items() if value}
 
 
 @_body.register

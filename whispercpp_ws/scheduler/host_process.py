@@ -196,8 +196,10 @@ def main() -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s engine-host[%(process)d] %(message)s",
     )
-    # Ctrl-C reaches the whole process group; the gateway decides when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a service's stop reach the whole process group, but must not cost the
+    # finals of a drain: the server ends this process by closing its stdin.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "wb") as channel:
         # Whatever C prints must not land between two frames.
         os.dup2(2, 1)

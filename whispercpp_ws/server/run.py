@@ -86,13 +86,17 @@ async def _next_signal(stop: asyncio.Event) -> None:
 def _signals() -> Iterator[asyncio.Event]:
     """Set an event at each signal, and restore the defaults after."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop.set)
+
+    def note(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    # Not loop.add_signal_handler: Windows has none.
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield stop
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _bind(runner: web.AppRunner, listen: ListenConfig) -> None:

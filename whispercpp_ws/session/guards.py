@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from whispercpp_ws.session.agreement import normalise
 from whispercpp_ws.session.language import tokens_per_s
@@ -171,7 +172,7 @@ def _first_copy_end(words: list[str]) -> int:
     """Find where the first copy of a repeated run ends; 0 when there is no loop."""
     longest_first = range(len(words) // 2, LONG_RUN_WORDS - 1, -1)
     # Short runs shortest first: "so so so so" is one word four times, not two twice.
-    for length in (*longest_first, *range(1, LONG_RUN_WORDS)):
+    for length in chain(longest_first, range(1, LONG_RUN_WORDS)):
         copies = _copies_of_a_loop(length)
         for start in range(len(words) - copies * length + 1):
             run = words[start : start + length]

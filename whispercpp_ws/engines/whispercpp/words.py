@@ -6,7 +6,6 @@ by themselves, so bytes are joined per word before they are decoded.
 """
 
 import codecs
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
@@ -14,16 +13,13 @@ from statistics import fmean
 from typing import NamedTuple
 from unicodedata import category
 
-from whispercpp_ws.transcript import Word
+from whispercpp_ws.transcript import Word, is_unspaced
 
 
 LONGEST_PAUSELESS_WORD_S = 0.2
 """With `SECONDS_PER_CHARACTER`, the longest span a word is believed to have."""
 SECONDS_PER_CHARACTER = 0.07
 """Slow, clear speech; what a span has beyond it is the pause before the word."""
-
-# The scripts that transcript.join_words joins without spaces.
-_UNSPACED = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,7 @@ def _split_unspaced(characters: Iterable[_Character]) -> Iterator[list[_Characte
 def _starts_word(before: str, character: str) -> bool:
     if _is_punctuation(character):
         return False
-    return bool(_UNSPACED.match(before) or _UNSPACED.match(character))
+    return is_unspaced(before) or is_unspaced(character)
 
 
 def _is_punctuation(character: str) -> bool:

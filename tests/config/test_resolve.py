@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from whispercpp_ws.config import Config, LimitConfig
+from whispercpp_ws.config.resolve import read_toml, resolve
 from whispercpp_ws.errors import ConfigError
-from whispercpp_ws.options.resolve import read_toml, resolve
 
 
 def test_nothing_set_gives_the_defaults() -> None:

@@ -7,7 +7,7 @@ The one table of options: flags, environment, TOML keys and README come from it.
 from dataclasses import dataclass
 
 from whispercpp_ws.config import Config
-from whispercpp_ws.options.kinds import (
+from whispercpp_ws.config.kinds import (
     KEY_FILE,
     ORIGINS,
     PATH,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from whispercpp_ws.config import Config
+from whispercpp_ws.config.table import OPTIONS, Option
 from whispercpp_ws.errors import ConfigError
-from whispercpp_ws.options.table import OPTIONS, Option
 
 
 Values = dict[tuple[str, str], Any]

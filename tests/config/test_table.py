@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from whispercpp_ws.config import Config
-from whispercpp_ws.options.table import OPTIONS, Option, markdown_table
+from whispercpp_ws.config.table import OPTIONS, Option, markdown_table
 
 
 def configured_fields() -> set[tuple[str, str]]:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whispercpp_ws.errors import ConfigError
-from whispercpp_ws.options.kinds import (
+from whispercpp_ws.config.kinds import (
     KEY_FILE,
     MAX_KEY_FILE_BYTES,
     ORIGINS,
@@ -20,6 +19,7 @@ from whispercpp_ws.options.kinds import (
     Text,
     Whole,
 )
+from whispercpp_ws.errors import ConfigError
 
 
 WHOLE = Whole(1, 5)

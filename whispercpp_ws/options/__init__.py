@@ -1,1 +1,0 @@
-"""What can be set: by flags, environment variables and a TOML file."""
