@@ -4,10 +4,11 @@ from tests.session.words import heard, spoken
 from whispercpp_ws.session.guards import (
     check,
     compression_ratio,
+    longest_unworded_s,
     without_annotations,
     without_loops,
 )
-from whispercpp_ws.transcript import Hypothesis, join_words
+from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
 def loops_cut(line: str) -> str:
@@ -91,6 +92,21 @@ def test_a_stock_phrase_that_was_really_said_stays() -> None:
 )
 def test_annotations_are_dropped(line: str, kept: str) -> None:
     assert join_words(without_annotations(spoken(line))) == kept
+
+
+def test_speech_that_no_word_covers_trips() -> None:
+    spoken_for_6_s = [(0.3, 2.0), (2.5, 6.0)]
+    assert longest_unworded_s((), spoken_for_6_s) == pytest.approx(5.2)
+    early = heard("only the start")
+    checked = check(early, speech_s=5.2, stretches=spoken_for_6_s)
+    assert checked.tripped == "unworded"
+    assert checked.text == "only the start"
+
+
+def test_a_pause_needs_no_words() -> None:
+    words = (*spoken("well"), Word("then", 5.0, 5.5, 0.9))
+    assert longest_unworded_s(words, [(0.0, 0.5), (4.8, 5.6)]) < 0.31
+    assert longest_unworded_s(words, []) == 0.0
 
 
 def test_silence_is_sound() -> None:

@@ -266,7 +266,7 @@ def test_auto_detects_once_and_pins(jfk_pcm: bytes) -> None:
         languages.append(request.options.language)
         return heard("слово", language="ru")
 
-    options = SessionOptions(language="auto", partials=False)
+    options = SessionOptions(language="auto", partials=False, words=False)
     events = drive(Session(options), [jfk_pcm], russian)
     assert languages == ["auto", "ru", "auto", "ru"]
     assert {final.language for final in finals(events)} == {"ru"}

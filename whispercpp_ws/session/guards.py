@@ -28,6 +28,13 @@ SHORT_SPEECH_S = 2.0
 LOW_CONFIDENCE_LOGPROB = -0.5
 """The blocklist applies only below both; its phrases are also real speech."""
 
+MAX_UNWORDED_S = 2.0
+"""Speech without a word after which the decode is taken to have left some out. Word
+times are wrong by up to 0.5 s, and nobody draws a word out for longer."""
+
+Stretch = tuple[float, float]
+"""Start and end of unbroken speech, in seconds from a window's start."""
+
 _CLOSER_OF = {"[": "]", "(": ")", "*": "*", "♪": "♪", "（": "）", "【": "】"}
 
 _INVENTED = frozenset(
@@ -77,19 +84,25 @@ class Checked:
         return join_words(self.words)
 
 
-def check(hypothesis: Hypothesis, *, speech_s: float) -> Checked:
+def check(
+    hypothesis: Hypothesis, *, speech_s: float, stretches: Sequence[Stretch] = ()
+) -> Checked:
     """
     Judge a hypothesis against the speech that was heard.
 
     Args:
         hypothesis: as the engine returned it.
         speech_s: voiced seconds of its window.
+        stretches: where speech was heard, when words with real times must cover it.
     """
     spoken = without_annotations(hypothesis.words)
     words = without_loops(spoken)
     if is_invented(hypothesis, words, speech_s=speech_s):
         return Checked((), "blocklist", dropped=True)
-    return Checked(words, _tripped(hypothesis, spoken, words, speech_s))
+    tripped = _tripped(hypothesis, spoken, words, speech_s)
+    if not tripped and longest_unworded_s(words, stretches) > MAX_UNWORDED_S:
+        tripped = "unworded"
+    return Checked(words, tripped)
 
 
 def _tripped(
@@ -109,6 +122,21 @@ def _tripped(
     if words and hypothesis.mean_logprob < MIN_MEAN_LOGPROB:
         return "logprob"
     return ""
+
+
+def longest_unworded_s(words: Sequence[Word], stretches: Sequence[Stretch]) -> float:
+    """Return the longest speech between words, pauses not counted."""
+    edges = [0.0]
+    for word in words:
+        edges += [word.start_s, word.end_s]
+    edges.append(max((end for _, end in stretches), default=0.0))
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    return max(_overlap_s(gap, stretches) for gap in gaps)
+
+
+def _overlap_s(gap: Stretch, stretches: Sequence[Stretch]) -> float:
+    common = (min(gap[1], end) - max(gap[0], start) for start, end in stretches)
+    return sum(seconds for seconds in common if seconds > 0)
 
 
 def is_invented(

@@ -281,7 +281,7 @@ class Session:
         while self._waiting and self._waiting[0].is_decoded:
             utterance = self._waiting[0]
             hypothesis = utterance.decoded or Hypothesis()
-            checked = check(hypothesis, speech_s=utterance.span.voiced_s)
+            checked = _check_final(utterance, hypothesis)
             if checked.tripped and not checked.dropped and not utterance.retried:
                 utterance.retried, utterance.decoded = True, None
                 break
@@ -348,6 +348,13 @@ class Session:
         pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
         onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
         return max(self._endpointer.position - pre_roll - onset, self._window_end)
+
+
+def _check_final(utterance: Utterance, hypothesis: Hypothesis) -> Checked:
+    # Without words in the options the engine may not have placed them.
+    stretches = utterance.stretches if utterance.options.words else ()
+    speech_s = utterance.span.voiced_s
+    return check(hypothesis, speech_s=speech_s, stretches=stretches)
 
 
 def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.session.agreement import LocalAgreement
 from whispercpp_ws.session.endpoint import Span
+from whispercpp_ws.session.guards import Stretch
 from whispercpp_ws.session.language import AUTO
 from whispercpp_ws.transcript import Hypothesis
 
@@ -46,6 +48,20 @@ class Utterance:
         """Whether its language must and can be detected before its final."""
         wanted = self.options.language == AUTO and not self.language
         return wanted and self.detect_until is not None
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """Where it was spoken between pauses, in seconds from the window's start."""
+        pauses = self.span.pauses
+        starts = [self.span.start, *(end for _, end in pauses)]
+        ends = [*(start for start, _ in pauses), self.span.speech_end]
+        return [
+            (self._window_s(start), self._window_s(end))
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def _window_s(self, position: int) -> float:
+        return (position - self.window_start) / SAMPLE_RATE
 
     @property
     def is_decoded(self) -> bool:
