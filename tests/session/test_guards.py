@@ -6,13 +6,14 @@ from whispercpp_ws.session.guards import (
     compression_ratio,
     longest_unworded_s,
     without_annotations,
-    without_loops,
+    without_long_runs,
+    without_short_runs,
 )
 from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
 def loops_cut(line: str) -> str:
-    return join_words(without_loops(spoken(line)))
+    return join_words(without_short_runs(without_long_runs(spoken(line))))
 
 
 def test_plain_text_passes() -> None:
@@ -38,8 +39,20 @@ def test_a_loop_ends_the_text_at_its_first_copy(line: str, kept: str) -> None:
     assert loops_cut(line) == kept
 
 
-def test_a_loop_trips() -> None:
-    assert check(heard("a b c d a b c d"), speech_s=9.0).tripped == "loop"
+def test_a_long_loop_is_cut_off_without_doubting_the_rest() -> None:
+    checked = check(heard("a b c d a b c d a b"), speech_s=1.0)
+    assert (checked.text, checked.is_cut, checked.tripped) == ("a b c d", True, "")
+
+
+def test_a_loop_of_a_few_words_trips() -> None:
+    checked = check(heard("well 5 5 5 5 5 5"), speech_s=9.0)
+    assert (checked.text, checked.tripped) == ("well 5", "loop")
+
+
+def test_a_cut_that_leaves_speech_without_words_trips() -> None:
+    looped = heard("a b c d a b c d")
+    checked = check(looped, speech_s=6.0, stretches=[(0.0, 6.0)])
+    assert checked.tripped == "unworded"
 
 
 def test_more_tokens_than_can_be_spoken_trip() -> None:

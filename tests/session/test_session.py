@@ -221,12 +221,12 @@ def test_a_tripped_guard_retries_once_on_the_full_window(jfk_pcm: bytes) -> None
 
     def looping(request: DecodeRequest) -> Hypothesis:
         asked.append(request.options.audio_ctx)
-        return heard("a b c d a b c d")
+        return heard("a a a a a a")
 
     events = drive(Session(ENGLISH), [jfk_pcm[:64_000]], looping)
     assert asked[-1] == 1500
     assert asked.count(1500) == 1
-    assert finals(events)[0].text == "a b c d"
+    assert finals(events)[0].text == "a"
 
 
 def test_invented_text_on_a_noise_is_not_published() -> None:

@@ -261,7 +261,8 @@ class Session:
             utterance.agreement.close_window(checked.words)
             utterance.partial_start = asked.end
         else:
-            settled_until_s = 0.0 if checked.tripped else seconds - edge_s
+            doubted = checked.tripped or checked.is_cut
+            settled_until_s = 0.0 if doubted else seconds - edge_s
             utterance.agreement.receive(checked.words, settled_until_s=settled_until_s)
         self._emit_partial(utterance, asked.end)
 
@@ -315,7 +316,7 @@ class Session:
 
     def _carry_prompt(self, utterance: Utterance, checked: Checked) -> None:
         """Let the next final see this text, unless a guard doubts it."""
-        text = "" if checked.tripped else checked.text
+        text = "" if checked.tripped or checked.is_cut else checked.text
         self._planner.carry_prompt(text, utterance)
 
     def _acknowledge(self) -> None:
