@@ -95,10 +95,10 @@ def test_no_partial_for_a_client_that_wants_none() -> None:
 def test_a_final_starts_ahead_in_a_pause_and_is_not_asked_again() -> None:
     scene = Scene()
     scene.speak(0.4)
-    scene.pause(0.16)
+    scene.pause(0.24)
     request = scene.ask()
     assert request is not None and request.priority is Priority.SPECULATIVE
-    assert request.seconds == 0.56
+    assert request.seconds == 0.64
     scene.pause(0.2)
     assert scene.ask() is None
     scene.end()
@@ -109,7 +109,7 @@ def test_a_final_starts_ahead_in_a_pause_and_is_not_asked_again() -> None:
 def test_a_final_started_ahead_is_stale_when_speech_goes_on() -> None:
     scene = Scene()
     scene.speak(0.4)
-    scene.pause(0.2)
+    scene.pause(0.3)
     early = scene.ask()
     assert early is not None
     scene.speak(1.0)

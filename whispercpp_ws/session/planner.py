@@ -89,7 +89,10 @@ class DecodePlanner:
     def tail_end(self, utterance: Utterance) -> int:
         """Return where the window of a final ends: a little after its speech."""
         tail = self._samples(self._tuning.tail_ms)
-        return min(utterance.span.speech_end + tail, self._buffer.end)
+        is_closed = self._endpointer.phase is Phase.CLOSED
+        # Before the end, not the buffer's: how much waits there depends on chunking.
+        heard = self._buffer.end if is_closed else self._endpointer.position
+        return min(utterance.span.speech_end + tail, heard)
 
     def carry_prompt(self, text: str, utterance: Utterance) -> None:
         """Keep the end of a final's text for the next; empty text clears it."""

@@ -14,9 +14,11 @@ class Tuning:
     of our test clips' speech and over a muted microphone's dither."""
     pre_roll_ms: int = 300
     """Audio kept before the detected start; VADs miss soft onsets."""
-    tail_ms: int = 160
+    tail_ms: int = 240
     """Silence after the last voiced frame that a final window takes in, and after
-    which the final starts speculatively: both windows are then the same."""
+    which the final starts speculatively: both windows are then the same. With 160 ms
+    the last words of one recording differed between its sampling rates; from 240 ms
+    they did not, and a final that takes 360 ms is still there at the endpoint."""
     min_speech_ms: int = 160
     """Voiced time below which an utterance is a click and is not decoded."""
     step_ms: int = 500
