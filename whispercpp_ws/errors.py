@@ -213,6 +213,7 @@ class Superseded(ServiceError):
     """Raised when a waiting partial is dropped for a newer decode of its session."""
 
     code = "superseded"
+    retryable = False
 
 
 class Draining(ServiceError):

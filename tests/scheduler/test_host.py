@@ -251,3 +251,26 @@ async def test_a_real_model_refuses_and_decodes_through_the_host(
     await host.aclose()
     assert first.words == second.words
     assert first.text.startswith("And so my fellow Americans")
+
+
+async def test_a_file_gone_bad_is_refused_at_once_until_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"sound")
+    spec = HostSpec("scripted", "test", lanes=1, path=str(file), size_bytes=5)
+    host = await EngineHost.start(spec, limits=FAST)
+    file.write_bytes(b"no")
+    os.kill(host.pid, signal.SIGKILL)
+    assert "expected bytes 5, got 2" in await first_outcome(host, BadModelFile)
+    file.write_bytes(b"sound")
+    assert await first_outcome(host, str) == "one two"
+    await host.aclose()
+
+
+async def first_outcome(host: EngineHost, wanted: type) -> str:
+    """Decode until an outcome of a kind comes; the test's timeout bounds it."""
+    while True:
+        (outcome,) = await asyncio.gather(text(host), return_exceptions=True)
+        if isinstance(outcome, wanted):
+            return str(outcome)

@@ -46,6 +46,10 @@ REAP_S = 2.0
 logger = logging.getLogger(__name__)
 
 
+class DiedLoading(BadModelFile):
+    """Raised when the process ended while it loaded: the file, or a want of memory."""
+
+
 class NotSent(Exception):
     """Raised when the process ended before a request was sent to it."""
 
@@ -88,7 +92,7 @@ class Child:
         Start the process, load the model, wait until it is warm.
 
         Raises:
-            BadModelFile: the process died of it.
+            DiedLoading: the process ended before it was ready.
             EngineCrashed: it could not be started, or was not ready in time.
             SpeechError: what the process said it failed with.
         """
@@ -246,6 +250,6 @@ class Child:
         for ticket in list(self._pending):
             self._settle(ticket, EngineCrashed(self.obituary))
         if not self._loaded.done():
-            self._loaded.set_exception(BadModelFile(f"{self.obituary} while loading"))
+            self._loaded.set_exception(DiedLoading(f"{self.obituary} while loading"))
         # Those who wait for a lane wake one another: each finds the process ended.
         self._lanes.release()

@@ -62,6 +62,8 @@ class EngineHost:
         self._waiting = 0
         self._closing = False
         self._trouble = ""
+        self._refusal = ""
+        """Why the file on disk cannot be loaded any more; empty while it can."""
         self._child: Child
         self._info: EngineInfo
         self._supervisor: asyncio.Task[None]
@@ -103,6 +105,7 @@ class EngineHost:
 
         Raises:
             EngineCrashed: the child ended meanwhile, or is not back yet; retryable.
+            BadModelFile: it ended, and its file has gone bad since it was loaded.
             DecodeTimedOut: it took longer than `limits.decode_s`; retryable.
             Overloaded: `limits.waiting` decodes are under way; retryable.
             Draining: the host is closed.
@@ -141,6 +144,8 @@ class EngineHost:
             raise EngineCrashed(
                 f"{self._spec.model}: the engine is being restarted ({self._trouble})"
             ) from None
+        if self._refusal:
+            raise BadModelFile(self._refusal)
 
     async def _supervise(self) -> None:
         backoff_s = self._limits.first_backoff_s
@@ -153,8 +158,16 @@ class EngineHost:
             backoff_s = min(2 * backoff_s, self._limits.longest_backoff_s)
             try:
                 self._child, _ = await self._start_child()
+                self._refusal = ""
             except SpeechError as error:
                 self._note(str(error))
+                if type(error) is BadModelFile:
+                    self._refuse()
+
+    def _refuse(self) -> None:
+        """Let nobody wait for what only a person can mend: the file on disk."""
+        self._refusal = self._trouble
+        self._up.set()
 
     async def _start_child(self) -> tuple[Child, EngineInfo]:
         try:
@@ -165,7 +178,7 @@ class EngineHost:
                 on_end=self._up.clear,
             )
         except BadModelFile as error:
-            raise BadModelFile(f"{self._spec.model}: {error}") from error
+            raise type(error)(f"{self._spec.model}: {error}") from error
         if not child.ended.is_set():
             self._up.set()
         return child, info

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from whispercpp_ws.access.limits import DecodeBacklog
 from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.errors import SpeechError, Superseded
 from whispercpp_ws.events import (
     Acknowledged,
     AudioFormat,
@@ -168,14 +168,19 @@ class SessionPump:
         try:
             hypothesis = await self._decoder.decode(request)
         except SpeechError as error:
-            self._decoder.log.warning(
-                "decode %d (%s) failed: %s", request.id, request.priority.name, error
-            )
-            if not is_needed(request):
-                self._emit(Warned(error.code, f"a partial was lost: {error}"))
+            self._note_failure(request, error)
             self._session.receive_failure(request.id, error)
         else:
             self._session.receive_hypothesis(request.id, hypothesis)
+
+    def _note_failure(self, request: DecodeRequest, error: SpeechError) -> None:
+        if isinstance(error, Superseded):
+            return
+        self._decoder.log.warning(
+            "decode %d (%s) failed: %s", request.id, request.priority.name, error
+        )
+        if not is_needed(request):
+            self._emit(Warned(error.code, f"a partial was lost: {error}"))
 
 
 class SessionDecoder:
