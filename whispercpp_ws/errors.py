@@ -30,6 +30,7 @@ Every error of the package, in one tree.
     │   ├── RefusedInput          would crash or mislead C; refused in Python
     │   ├── DecodeFailed
     │   └── BadModelFile
+    │       └── DiedLoading       the engine's process ended while it loaded
     ├── ModelError                a model cannot be had
     │   ├── ModelNotInCatalog
     │   ├── ModelNotFetched
@@ -261,6 +262,12 @@ class BadModelFile(EngineError):
     """Raised when a model file is not a sound ggml Whisper model."""
 
     code = "bad_model_file"
+
+
+class DiedLoading(BadModelFile):
+    """Raised when the engine's process died of a model file, or for want of memory."""
+
+    code = "died_loading"
 
 
 class ModelError(SpeechError):

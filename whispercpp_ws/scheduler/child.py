@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import (
-    BadModelFile,
     DecodeTimedOut,
+    DiedLoading,
     EngineCrashed,
     EngineError,
     SpeechError,
@@ -44,10 +44,6 @@ REAP_S = 2.0
 """From the end of the process's output to its exit."""
 
 logger = logging.getLogger(__name__)
-
-
-class DiedLoading(BadModelFile):
-    """Raised when the process ended while it loaded: the file, or a want of memory."""
 
 
 class NotSent(Exception):
