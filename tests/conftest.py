@@ -39,6 +39,12 @@ def base_model(model_store: ModelStore) -> Path:
 
 
 @pytest.fixture(scope="session")
+def silero_model(model_store: ModelStore) -> Path:
+    """The voice detector, fetched when it is missing."""
+    return model_store.ensure("silero-v6.2.0", print)
+
+
+@pytest.fixture(scope="session")
 def tiny_en_model(model_store: ModelStore) -> Path:
     """The smallest English model, fetched when it is missing."""
     return resolve(model_store, "tiny.en", "q8_0", print).path

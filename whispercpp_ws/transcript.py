@@ -32,6 +32,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcription:
+    """What a whole recording says."""
+
+    language: str
+    """ISO 639-1 code it was decoded in."""
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What one decode of one window says; times are seconds from the window's start."""
 

@@ -129,8 +129,11 @@ def test_remove_deletes_each_name(store: FakeStore) -> None:
     assert store.calls == [("remove", "base"), ("remove", "tiny.en")]
 
 
-def test_the_directory_can_be_given(store: FakeStore) -> None:
-    run("--models-dir", "/m", "list")
+@pytest.mark.parametrize("line", ["--models-dir /m list", "list --models-dir /m"])
+def test_the_directory_can_be_given_before_and_behind(
+    store: FakeStore, line: str
+) -> None:
+    run(*line.split())
     assert store.directory == Path("/m")
 
 

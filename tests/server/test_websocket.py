@@ -20,7 +20,7 @@ from tests.server.peers import (
 from whispercpp_ws.config import Config, LimitConfig
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS
-from whispercpp_ws.errors import DecodeFailed, EngineCrashed
+from whispercpp_ws.errors import DecodeFailed, EngineCrashed, Superseded
 
 
 def limited(**limits: Any) -> Config:
@@ -182,6 +182,20 @@ async def test_a_crash_during_partials_only_warns(
     assert "warning" in kinds(messages)
     assert finals(messages)
     assert messages[-1]["type"] == "end"
+
+
+async def test_a_partial_that_gave_way_to_a_final_is_no_news(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    gave_way = Superseded("a newer decode took its place")
+    decoder = ScriptedDecoder(failures=always(gave_way), failing=Priority.PARTIAL)
+    socket = await (await make_site(decoder=decoder)).connect()
+    await start(socket, lang="en")
+    await say(socket, speech[:96_000])
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    assert "warning" not in kinds(messages)
+    assert finals(messages)
 
 
 async def test_two_crashes_of_a_final_are_survived(

@@ -28,13 +28,7 @@ def add_parser(
     Each `run` raises a SpeechError where it cannot do what was asked.
     """
     parser = subparsers.add_parser("models", help="list, fetch and check model files")
-    parser.add_argument(
-        "--models-dir",
-        type=Path,
-        metavar="DIR",
-        help="where they are kept (WHISPERCPP_WS_MODELS_DIR, else ./models, else "
-        "the user's cache)",
-    )
+    _add_directory(parser, None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_list(commands)
     _add_fetch(commands)
@@ -42,10 +36,30 @@ def add_parser(
     _add_named(commands)
 
 
+def _add_directory(parser: argparse.ArgumentParser, default: object) -> None:
+    parser.add_argument(
+        "--models-dir",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="where they are kept (WHISPERCPP_WS_MODELS_DIR, else ./models, else "
+        "the user's cache)",
+    )
+
+
+def _add_command(
+    commands: Subparsers, name: str, description: str
+) -> argparse.ArgumentParser:
+    """Add a command that takes `--models-dir` behind its name too."""
+    parser = commands.add_parser(name, help=description)
+    _add_directory(parser, argparse.SUPPRESS)
+    return parser
+
+
 def _add_list(
     commands: Subparsers,
 ) -> None:
-    parser = commands.add_parser("list", help="print the catalogue")
+    parser = _add_command(commands, "list", "print the catalogue")
     parser.add_argument(
         "--installed", action="store_true", help="only what is on this machine"
     )
@@ -55,7 +69,7 @@ def _add_list(
 def _add_fetch(
     commands: Subparsers,
 ) -> None:
-    parser = commands.add_parser("fetch", help="download or make models")
+    parser = _add_command(commands, "fetch", "download or make models")
     parser.add_argument("names", nargs="+", metavar="NAME", help="such as base")
     parser.add_argument(
         "--quant", default="f16", choices=("f16", *QUANTS), help="default: %(default)s"
@@ -67,7 +81,7 @@ def _add_fetch(
 def _add_quantize(
     commands: Subparsers,
 ) -> None:
-    parser = commands.add_parser("quantize", help="make a smaller form of a model")
+    parser = _add_command(commands, "quantize", "make a smaller form of a model")
     parser.add_argument("name", metavar="NAME", help="an f16 model, such as base")
     parser.add_argument("quant", metavar="QUANT", choices=QUANTS)
     parser.set_defaults(run=_quantize)
@@ -76,10 +90,10 @@ def _add_quantize(
 def _add_named(
     commands: Subparsers,
 ) -> None:
-    verify = commands.add_parser("verify", help="read models and compare checksums")
+    verify = _add_command(commands, "verify", "read models and compare checksums")
     verify.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     verify.set_defaults(run=_verify)
-    remove = commands.add_parser("remove", help="delete models from this machine")
+    remove = _add_command(commands, "remove", "delete models from this machine")
     remove.add_argument("names", nargs="+", metavar="NAME")
     remove.set_defaults(run=_remove)
 

@@ -106,10 +106,10 @@ def _transcribed(
 
     options = DecodeOptions(language=job.language, translate=job.translate)
     try:
-        segments = lane.transcribe(samples, options, on_segment)
+        said = lane.transcribe(samples, options, on_segment)
     finally:
         bar.finish()
-    return FileTranscript(str(file), model, job.language, seconds, segments)
+    return FileTranscript(str(file), model, said.language, seconds, said.segments)
 
 
 def _write(job: TranscribeJob, transcript: FileTranscript) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Samples
-from whispercpp_ws.transcript import Hypothesis, Segment
+from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Lane(Protocol):
         samples: Samples,
         options: DecodeOptions,
         on_segment: Callable[[Segment], None],
-    ) -> list[Segment]:
+    ) -> Transcription:
         """
         Decode audio of any length on full windows with caption times; offline use.
 

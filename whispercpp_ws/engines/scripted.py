@@ -10,7 +10,13 @@ from whispercpp_ws.decoding import (
     Samples,
 )
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.transcript import Hypothesis, Segment, Word, join_words
+from whispercpp_ws.transcript import (
+    Hypothesis,
+    Segment,
+    Transcription,
+    Word,
+    join_words,
+)
 
 
 SECONDS_PER_WORD = 0.5
@@ -40,13 +46,13 @@ class ScriptedLane:
         samples: Samples,
         options: DecodeOptions,
         on_segment: Callable[[Segment], None],
-    ) -> list[Segment]:
+    ) -> Transcription:
         """Return the whole audio as one segment."""
         hypothesis = self.decode(DecodeRequest(0, Priority.FINAL, samples))
         seconds = len(samples) / SAMPLE_RATE
         segment = Segment(hypothesis.text, 0.0, seconds, hypothesis.words)
         on_segment(segment)
-        return [segment]
+        return Transcription(_language(options), (segment,))
 
     def close(self) -> None:
         """Do nothing; there is nothing to free."""

@@ -76,3 +76,19 @@ def test_a_file_that_c_refuses_is_an_error(silero: Path, lib: FakeWhisper) -> No
     lib.context = 0
     with pytest.raises(BadModelFile, match="out of memory"):
         SileroVad.load(silero)
+
+
+@pytest.mark.model
+def test_the_real_detector_hears_speech_and_not_silence(
+    silero_model: Path, jfk_pcm: bytes
+) -> None:
+    vad = SileroVad.load(silero_model)
+    speech = np.frombuffer(jfk_pcm[: 512 * 2 * 60], "<i2").astype(np.float32)
+    windows = list((speech / np.float32(32768)).reshape(-1, 512))
+    heard = [vad.probability(window) for window in windows]
+    assert max(heard) > 0.9
+    vad.reset()
+    assert [vad.probability(window) for window in windows] == heard
+    vad.reset()
+    assert max(vad.probability(zeros(512)) for _ in range(30)) < 0.2
+    vad.close()

@@ -33,7 +33,7 @@ from whispercpp_ws.engines.whispercpp.results import (
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
 from whispercpp_ws.engines.whispercpp.structs import FullParams
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
-from whispercpp_ws.transcript import Hypothesis, Segment
+from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
 
 
 STATE_FREED = -7
@@ -98,7 +98,7 @@ class WhisperCppLane:
         samples: Samples,
         options: DecodeOptions,
         on_segment: Callable[[Segment], None],
-    ) -> list[Segment]:
+    ) -> Transcription:
         """
         Decode up to 4 h of audio on full windows; see `engines.base.Lane`.
 
@@ -113,7 +113,7 @@ class WhisperCppLane:
                     "alignment aborts the process on some segments"
                 )
             if len(samples) < MIN_WINDOW_SAMPLES:
-                return []
+                return Transcription(self._named_language(options), ())
             # A state's random numbers continue from call to call, and sampling at
             # temperatures above 0 would make results depend on earlier files.
             self._renew_state()
@@ -231,7 +231,7 @@ class WhisperCppLane:
         samples: Samples,
         options: DecodeOptions,
         on_segment: Callable[[Segment], None],
-    ) -> list[Segment]:
+    ) -> Transcription:
         language = self._language_of_file(samples, options)
         params = decode_params(
             self._model.lib,
@@ -250,7 +250,7 @@ class WhisperCppLane:
             self._run(params, samples)
         finally:
             relay.raise_failure()
-        return relay.segments
+        return Transcription(language, tuple(relay.segments))
 
     def _language_of_file(self, samples: Samples, options: DecodeOptions) -> str:
         if options.language != "auto":
