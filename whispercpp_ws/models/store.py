@@ -183,16 +183,19 @@ class ModelStore:
         return True
 
     def _sound(self, entry: ModelEntry) -> bool:
-        if not self._path(entry).exists():
-            return False
+        return self._path(entry).exists() and not self._flaw(entry)
+
+    def _flaw(self, entry: ModelEntry) -> str:
+        """Say what is wrong with a file that is there; empty when it is sound."""
         try:
             self.sha256(entry.name)
         except (ModelNotFetched, ChecksumMismatch, BadModelFile) as error:
-            logger.warning("%s; it will be replaced", error)
-            return False
-        return True
+            return str(error)
+        return ""
 
     def _make(self, entry: ModelEntry, progress: Progress) -> None:
+        if self._path(entry).exists() and (flaw := self._flaw(entry)):
+            logger.warning("%s; it will be replaced", flaw)
         downloader = Downloader(progress)
         if entry.name == entry.base:
             self._deliver(entry, downloader, progress)
