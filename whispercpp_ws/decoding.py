@@ -35,6 +35,7 @@ class DecodeOptions:
     language: str = "en"
     """ISO 639-1 code, or "auto" (costs a second encode)."""
     translate: bool = False
+    """Whether to write English whatever is spoken."""
     audio_ctx: int = FULL_AUDIO_CTX
     """Encoder frames, 1 to 1500; must cover the audio or the decoder loops."""
     max_tokens: int = 0
@@ -43,6 +44,8 @@ class DecodeOptions:
     """Earlier text that steers spelling and style."""
     word_times: bool = False
     """Whether words need real start and end times; False leaves them approximate."""
+    candidates: tuple[str, ...] = ()
+    """Codes that "auto" chooses from; empty is every language of the model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,8 +55,11 @@ class SessionOptions:
     partials: bool = True
     prompt: str = ""
     translate: bool = False
+    """Whether finals and partials are in English whatever is spoken."""
     endpoint_ms: int = 600
     """Silence that ends an utterance, 200 to 5000 ms."""
+    candidates: tuple[str, ...] = ()
+    """Codes that "auto" chooses from; empty is every language of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Reconfigure:
     words: bool | None = None
     partials: bool | None = None
     endpoint_ms: int | None = None
+    candidates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,16 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The client keeps the utterance open through silence until it sends a flush."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The client will send no more audio."""
 
 
-Command = Start | Reconfigure | Flush | End
+Command = Start | Reconfigure | Flush | Hold | End
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Hypothesis:
     """Mean natural-log probability of the text tokens; 0 when there are none."""
     decode_s: float = 0.0
     """Wall seconds the decode took in its lane."""
+    language_probability: float = 1.0
+    """How sure the detection was, 0 to 1; 1 when the language was given."""
 
 
 def join_words(words: Sequence[Word]) -> str:

@@ -53,6 +53,7 @@ async def test_start_comes_first_and_says_what_follows() -> None:
         connecting = TranscriptionClient.connect(url, OPTIONS, token="secret")
         async with await connecting as client:
             await client.send_audio(b"\1\0" * 4)
+            await client.hold()
             await client.flush()
             await client.end()
             assert [type(m.event) async for m in client] == [Ended]
@@ -60,7 +61,8 @@ async def test_start_comes_first_and_says_what_follows() -> None:
     assert start.items() >= {"op": "start", "rate": 48_000, "channels": 2}.items()
     assert start.items() >= {"lang": "ru", "token": "secret"}.items()
     assert frames[1] == b"\1\0" * 4
-    assert [json.loads(f) for f in frames[2:]] == [{"op": "flush"}, {"op": "end"}]
+    ops = [json.loads(f)["op"] for f in frames[2:]]
+    assert ops == ["hold", "flush", "end"]
 
 
 async def test_long_audio_is_cut_into_frames() -> None:

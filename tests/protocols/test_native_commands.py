@@ -15,6 +15,7 @@ from whispercpp_ws.events import (
     Encoding,
     End,
     Flush,
+    Hold,
     Reconfigure,
     SessionOptions,
     Start,
@@ -103,6 +104,11 @@ def test_a_whole_number_may_be_written_as_a_float() -> None:
         ("channels", []),
         ("lang", "klingon"),
         ("lang", 5),
+        ("lang", []),
+        ("lang", ["en", 5]),
+        ("lang", ["en", "klingon"]),
+        ("lang", ["en"] * 101),
+        ("translate", "yes"),
         ("lang", "ru" * 60),
         ("token", {}),
         ("token", "x" * 4097),
@@ -112,7 +118,7 @@ def test_a_whole_number_may_be_written_as_a_float() -> None:
         ("words", "true"),
         ("partials", None),
         ("prompt", ["a"]),
-        ("prompt", "a" * 2001),
+        ("prompt", "a" * 801),
         ("prompt", "a\0b"),
         ("endpoint_ms", 199),
         ("endpoint_ms", 5001),
@@ -131,13 +137,30 @@ def test_a_wrong_value_in_start_names_its_field(field: str, value: object) -> No
     assert str(refused.value).startswith(f"{field}: expected ")
 
 
+def test_a_list_of_languages_is_what_detection_chooses_from() -> None:
+    options = started(lang=["ru-RU", "en", "ru"]).options
+    assert (options.language, options.candidates) == ("auto", ("ru", "en"))
+    assert started(lang=["ru", "auto"]).options.candidates == ()
+
+
+def test_a_single_language_replaces_the_list_of_the_server() -> None:
+    defaults = SessionOptions(candidates=("de", "fr"))
+    command = decode_command('{"op":"start","lang":"ru"}', defaults)
+    assert isinstance(command, Start)
+    assert (command.options.language, command.options.candidates) == ("ru", ())
+
+
+def test_translation_is_asked_for_by_start() -> None:
+    assert started(translate=True).options.translate
+
+
 def test_set_changes_only_what_it_names() -> None:
     command = decode_command('{"op":"set","lang":"en","partials":false}')
-    assert command == Reconfigure(language="en", partials=False)
+    assert command == Reconfigure(language="en", partials=False, candidates=())
 
 
 def test_set_may_change_everything() -> None:
-    change = Reconfigure("ru", "base", "", True, False, 700)
+    change = Reconfigure("ru", "base", "", True, False, 700, ())
     assert decode_command(encode_command(change)) == change
 
 
@@ -158,6 +181,9 @@ def test_an_unknown_op_is_a_bad_message(op: str) -> None:
     "command",
     [
         Start(SessionOptions(model="base", prompt="Hi"), token="t"),
+        Start(SessionOptions(candidates=("ru", "en"), translate=True)),
+        Reconfigure(language="auto", candidates=("de", "fr")),
+        Hold(),
         Start(SessionOptions(), resume="abc", offset_s=1.5),
         Reconfigure(),
         Flush(),

@@ -78,6 +78,16 @@ async def test_flush_finishes_the_open_utterance(
     assert (await wait_for(socket, "final"))["utterance"] == 1
 
 
+async def test_hold_keeps_one_utterance_open_through_pauses(
+    socket: ClientWebSocketResponse, speech: bytes
+) -> None:
+    await start(socket, lang="en")
+    await socket.send_json({"op": "hold"})
+    await say(socket, speech)
+    await socket.send_json({"op": "end"})
+    assert len(finals(await rest(socket))) == 1
+
+
 async def test_a_client_that_goes_quiet_gets_its_final(
     make_site: MakeSite, speech: bytes
 ) -> None:
@@ -129,6 +139,7 @@ async def test_pings_are_answered_while_a_decode_hangs(
         ([{"op": "start", "model": "huge"}], "unknown_model", "model", 4400),
         ([{"op": "start", "lang": "fr"}], "bad_start", "lang", 4400),
         ([{"op": "start", "lang": "xx"}], "bad_start", "lang", 4400),
+        ([{"op": "start", "lang": ["en", "fr"]}], "bad_start", "lang", 4400),
         ([{"op": "start", "resume": "abc"}], "unknown_session", "resume", 4400),
         ([{"op": "start"}, {"op": "start"}], "already_started", None, 4400),
         ([{"op": "start"}, {"op": "set", "lang": "fr"}], "bad_message", "lang", 4400),

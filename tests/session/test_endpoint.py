@@ -87,6 +87,24 @@ def test_without_a_pause_it_is_cut_at_its_quietest_frame() -> None:
     assert listener.span.start == 4 * SAMPLE_RATE
 
 
+def test_a_held_utterance_stays_open_through_silence_until_the_flush() -> None:
+    listener = endpointer()
+    listener.is_held = True
+    feed(listener, VOICE, 1)
+    assert feed(listener, SILENCE, 10) == []
+    feed(listener, VOICE, 1)
+    assert listener.receive_end(Input.FLUSH) is Signal.ENDED
+    feed(listener, VOICE, 1)
+    assert feed(listener, SILENCE, 1) == [Signal.ENDED]
+
+
+def test_even_a_held_utterance_ends_at_the_limit() -> None:
+    listener = endpointer(max_utterance_s=5.0)
+    listener.is_held = True
+    feed(listener, VOICE, 1)
+    assert feed(listener, SILENCE, 5) == [Signal.ENDED]
+
+
 def test_flush_ends_an_open_utterance_and_nothing_else() -> None:
     listener = endpointer()
     assert listener.receive_end(Input.FLUSH) is Signal.NOTHING

@@ -26,7 +26,7 @@ class Scene:
             tuning,
             buffer=self.buffer,
             endpointer=self.endpointer,
-            languages=LanguageMemory(),
+            languages=LanguageMemory(switch_probability=0.7),
         )
         self.waiting: deque[Utterance] = deque()
         self.utterance: Utterance | None = None
@@ -161,6 +161,17 @@ def test_the_language_is_detected_before_the_final() -> None:
     scene.planner.answer(request.id)
     final = scene.ask()
     assert final is not None and final.options.language == "ru"
+
+
+def test_a_window_names_the_languages_to_choose_from_and_the_task() -> None:
+    options = SessionOptions(candidates=("ru", "en"), translate=True)
+    scene = Scene(options)
+    scene.speak(0.6)
+    request = scene.ask()
+    assert request is not None
+    assert request.options.language == "auto"
+    assert request.options.candidates == ("ru", "en")
+    assert request.options.translate
 
 
 def test_a_retry_takes_the_full_window_without_a_prompt() -> None:

@@ -150,6 +150,13 @@ def test_flush_finishes_the_open_utterance(jfk_pcm: bytes) -> None:
     assert session.utterance_open
 
 
+def test_hold_joins_what_pauses_would_part(jfk_pcm: bytes) -> None:
+    session = Session(ENGLISH)
+    session.hold()
+    events = drive(session, cut(jfk_pcm, 3200), scripted)
+    assert len(finals(events)) == 1
+
+
 def test_flush_in_silence_does_nothing() -> None:
     session = Session(ENGLISH)
     session.receive_audio(SECOND)

@@ -15,6 +15,7 @@ from whispercpp_ws.events import (
     Event,
     Failed,
     Flush,
+    Hold,
     SessionOptions,
     Start,
 )
@@ -101,6 +102,10 @@ class TranscriptionClient:
     async def flush(self) -> None:
         """Ask for the open utterance to be finished now."""
         await self._send(Flush())
+
+    async def hold(self) -> None:
+        """Keep utterances open through silence until the next `flush`."""
+        await self._send(Hold())
 
     async def end(self) -> None:
         """Say that no more audio comes; the remaining finals and `Ended` follow."""

@@ -9,6 +9,7 @@ from whispercpp_ws.events import (
     Command,
     End,
     Flush,
+    Hold,
     Reconfigure,
     SessionOptions,
     Start,
@@ -25,6 +26,8 @@ MIN_ENDPOINT_MS, MAX_ENDPOINT_MS = 200, 5_000
 MAX_PROMPT_CHARS = 800
 """What Whisper reads of a prompt, 224 tokens, with room for earlier finals."""
 MAX_TOKEN_CHARS = 4_096
+MAX_CANDIDATES = 100
+"""As many languages as Whisper has."""
 MAX_NAME_CHARS = 100
 """Of model, format, language and session names."""
 
@@ -48,10 +51,12 @@ def decode_command(text: str, defaults: SessionOptions | None = None) -> Command
             return _reconfigure(Fields(body))
         case "flush":
             return Flush()
+        case "hold":
+            return Hold()
         case "end":
             return End()
         case other:
-            raise BadMessage.expected("op", "start, set, flush or end", other)
+            raise BadMessage.expected("op", "start, set, flush, hold or end", other)
 
 
 def encode_command(command: Command) -> str:
@@ -73,11 +78,12 @@ def _options(fields: Fields, defaults: SessionOptions) -> SessionOptions:
     return SessionOptions(
         audio=_audio(fields, defaults.audio),
         language=_language(fields, defaults.language),
+        candidates=_candidates(fields, defaults.candidates),
         model=fields.text("model", defaults.model, max_chars=MAX_NAME_CHARS),
         words=fields.flag("words", defaults.words),
         partials=fields.flag("partials", defaults.partials),
         prompt=fields.text("prompt", defaults.prompt, max_chars=MAX_PROMPT_CHARS),
-        translate=defaults.translate,
+        translate=fields.flag("translate", defaults.translate),
         endpoint_ms=_endpoint_ms(fields, defaults.endpoint_ms),
     )
 
@@ -94,8 +100,26 @@ def _audio(fields: Fields, defaults: AudioFormat) -> AudioFormat:
 def _language(fields: Fields, default: str) -> str:
     if not fields.has("lang"):
         return default
+    if isinstance(fields.body["lang"], list):
+        return AUTO
     text = fields.text("lang", AUTO, max_chars=MAX_NAME_CHARS)
     return language_code(text, error=fields.error)
+
+
+def _candidates(fields: Fields, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Read a list of languages to detect among; a single one replaces any list."""
+    if not fields.has("lang"):
+        return default
+    listed = fields.body["lang"]
+    if not isinstance(listed, list):
+        return ()
+    if not 1 <= len(listed) <= MAX_CANDIDATES or not all(
+        isinstance(code, str) and len(code) <= MAX_NAME_CHARS for code in listed
+    ):
+        expected = f"a code or a list of 1 to {MAX_CANDIDATES} codes"
+        raise fields.error.expected("lang", expected, listed)
+    codes = [language_code(str(code), error=fields.error) for code in listed]
+    return () if AUTO in codes else tuple(dict.fromkeys(codes))
 
 
 def _endpoint_ms(fields: Fields, default: int) -> int:
@@ -108,6 +132,7 @@ def _reconfigure(fields: Fields) -> Reconfigure:
     has = fields.has
     return Reconfigure(
         language=_language(fields, AUTO) if has("lang") else None,
+        candidates=_candidates(fields, ()) if has("lang") else None,
         model=_given_text(fields, "model", MAX_NAME_CHARS),
         prompt=_given_text(fields, "prompt", MAX_PROMPT_CHARS),
         words=fields.flag("words", True) if has("words") else None,
@@ -148,11 +173,12 @@ def _options_body(options: SessionOptions) -> JsonObject:
 
 def _choices(options: SessionOptions) -> JsonObject:
     return {
-        "lang": options.language,
+        "lang": list(options.candidates) or options.language,
         "model": options.model,
         "words": options.words,
         "partials": options.partials,
         "prompt": options.prompt,
+        "translate": options.translate,
         "endpoint_ms": options.endpoint_ms,
     }
 
@@ -160,7 +186,7 @@ def _choices(options: SessionOptions) -> JsonObject:
 @_body.register
 def _reconfigure_body(command: Reconfigure) -> JsonObject:
     changes: JsonObject = {
-        "lang": command.language,
+        "lang": list(command.candidates or ()) or command.language,
         "model": command.model,
         "prompt": command.prompt,
         "words": command.words,
@@ -174,6 +200,11 @@ def _reconfigure_body(command: Reconfigure) -> JsonObject:
 @_body.register
 def _flush_body(_command: Flush) -> JsonObject:
     return {"op": "flush"}
+
+
+@_body.register
+def _hold_body(_command: Hold) -> JsonObject:
+    return {"op": "hold"}
 
 
 @_body.register

@@ -184,11 +184,13 @@ def _parse_load(fields: dict[str, Any], _payload: bytes) -> Load:
 
 
 def _parse_decode(fields: dict[str, Any], payload: bytes) -> Decode:
+    options = fields["options"]
+    options["candidates"] = tuple(options["candidates"])
     request = DecodeRequest(
         id=fields["id"],
         priority=Priority(fields["priority"]),
         samples=np.frombuffer(payload, np.float32),
-        options=DecodeOptions(**fields["options"]),
+        options=DecodeOptions(**options),
         model=fields["model"],
     )
     return Decode(fields["ticket"], request)

@@ -28,6 +28,7 @@ from whispercpp_ws.events import (
     Failed,
     Final,
     Flush,
+    Hold,
     Partial,
     Ready,
     Reconfigure,
@@ -222,6 +223,8 @@ class Connection:
             pump.reconfigure(command)
         elif isinstance(command, Flush):
             pump.flush()
+        elif isinstance(command, Hold):
+            pump.hold()
         else:
             pump.end()
 

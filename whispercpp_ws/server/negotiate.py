@@ -27,7 +27,8 @@ def accepted_options(start: Start, info: EngineInfo) -> SessionOptions:
             field="resume",
         )
     check_model(start.options.model, info)
-    check_language(start.options.language, info, error=BadStart)
+    for code in (start.options.language, *start.options.candidates):
+        check_language(code, info, error=BadStart)
     if len(info.languages) == 1:
         return replace(start.options, language=info.languages[0])
     return start.options
@@ -36,7 +37,8 @@ def accepted_options(start: Start, info: EngineInfo) -> SessionOptions:
 def check_change(change: Reconfigure, info: EngineInfo) -> None:
     """Refuse a `set` with a model or language there is not; raises BadMessage."""
     check_model(change.model or "", info)
-    check_language(change.language or "auto", info, error=BadMessage)
+    for code in (change.language or "auto", *(change.candidates or ())):
+        check_language(code, info, error=BadMessage)
 
 
 def check_model(name: str, info: EngineInfo) -> None:

@@ -94,6 +94,10 @@ class SessionPump:
         self._session.flush()
         self._step()
 
+    def hold(self) -> None:
+        """Keep utterances open through silence until the next flush."""
+        self._session.hold()
+
     def reconfigure(self, change: Reconfigure) -> None:
         """Change options from the next utterance on."""
         self._session.reconfigure(change)

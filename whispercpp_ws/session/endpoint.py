@@ -66,6 +66,8 @@ class Endpointer:
         self.phase = Phase.IDLE
         self.position = 0
         self.endpoint_ms = endpoint_ms
+        self.is_held = False
+        """Whether silence ends nothing, until the next flush."""
         self.span = Span(0, 0)
         self.ended = self.span
         self.cut_at = 0
@@ -103,6 +105,7 @@ class Endpointer:
 
     def receive_end(self, cause: Input) -> Signal:
         """Take FLUSH or EOF, which end an open utterance at once."""
+        self.is_held = False
         was_open = self.is_open
         self.phase = next_phase(self.phase, cause)
         return self._end() if was_open else Signal.NOTHING
@@ -122,6 +125,8 @@ class Endpointer:
         return voiced >= OPEN_FRAMES
 
     def _pause_is_over(self) -> bool:
+        if self.is_held and self._length_s() < self._limit_s():
+            return False
         # Past the soft limit any pause long enough to cut at ends the utterance.
         needed_ms = self.endpoint_ms
         if self._length_s() >= self._tuning.soft_utterance_s:

@@ -31,16 +31,20 @@ class LanguageMemory:
     Remember the language last heard in a session.
 
     With `auto`, each utterance with enough speech is detected once and pinned; before
-    that, and in shorter ones, the language heard before is assumed.
+    that, and in shorter ones, the language heard before is assumed. It takes a sure
+    detection to leave that: one cough must not turn a talk into Welsh.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, switch_probability: float) -> None:
         self._heard = ""
+        self._switch_probability = switch_probability
 
     def assumed(self, wanted: str) -> str:
         """Return the language to decode in while nothing is detected."""
         return wanted if wanted != AUTO else self._heard or AUTO
 
-    def hear(self, language: str) -> None:
-        """Remember what an utterance turned out to be in."""
-        self._heard = language
+    def hear(self, language: str, probability: float) -> str:
+        """Take a detection and return the language the utterance is held to be in."""
+        if not self._heard or probability >= self._switch_probability:
+            self._heard = language
+        return self._heard

@@ -175,6 +175,7 @@ class DecodePlanner:
             # A whole window, unprompted, is what the model was trained on.
             return DecodeOptions(
                 language=language,
+                candidates=utterance.options.candidates,
                 translate=utterance.options.translate,
                 max_tokens=self._window_options(asked, language).max_tokens,
                 word_times=utterance.options.words,
@@ -199,6 +200,7 @@ class DecodePlanner:
         return trimmed_options(
             (asked.end - asked.start) / SAMPLE_RATE,
             language=language,
+            candidates=asked.utterance.options.candidates,
             translate=asked.utterance.options.translate,
             margin_s=self._tuning.margin_s,
             prompt=prompt,

@@ -14,7 +14,7 @@ the count of samples, so the same PCM in any chunking gives the same finals.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import exp
 
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Samples
@@ -66,7 +66,7 @@ class Session:
             mode=tuning.vad_mode, energy_floor=tuning.energy_floor
         )
         self._endpointer = Endpointer(tuning, endpoint_ms=options.endpoint_ms)
-        self._languages = LanguageMemory()
+        self._languages = LanguageMemory(switch_probability=tuning.switch_probability)
         self._planner = DecodePlanner(
             tuning,
             buffer=self._buffer,
@@ -116,10 +116,13 @@ class Session:
             self._signal(self._endpointer.receive_end(Input.FLUSH))
             self._settle()
 
+    def hold(self) -> None:
+        """Keep utterances open through silence until the next flush (push-to-talk)."""
+        self._endpointer.is_held = True
+
     def reconfigure(self, change: Reconfigure) -> None:
         """Change options from the next utterance on."""
-        fields = ("language", "model", "prompt", "words", "partials", "endpoint_ms")
-        wanted = {name: getattr(change, name) for name in fields}
+        wanted = {field.name: getattr(change, field.name) for field in fields(change)}
         changed = {name: value for name, value in wanted.items() if value is not None}
         self._options = replace(self._options, **changed)
         if self._open is None:
@@ -136,8 +139,9 @@ class Session:
             self._settle()
             return
         if asked.purpose is Purpose.LANGUAGE:
-            utterance.language = hypothesis.language
-            self._languages.hear(hypothesis.language)
+            utterance.language = self._languages.hear(
+                hypothesis.language, hypothesis.language_probability
+            )
         elif utterance is self._open:
             self._show(asked, hypothesis)
 

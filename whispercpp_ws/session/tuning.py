@@ -39,6 +39,8 @@ class Tuning:
     """A word ending this close to a window's edge may still change."""
     detect_speech_s: float = 1.5
     """Voiced time on which the language is detected."""
+    switch_probability: float = 0.7
+    """How sure a detection must be to leave the language heard before."""
     prompt_chars: int = 0
     """Earlier text put before a final; 200 is about 50 tokens. Off: on 80 clips it
     changed nothing (16.6 % of words wrong without, 17.2 % with), and after a doubled

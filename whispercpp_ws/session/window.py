@@ -27,14 +27,16 @@ def trimmed_options(
     seconds: float,
     *,
     language: str,
-    translate: bool,
     margin_s: float,
+    translate: bool = False,
+    candidates: tuple[str, ...] = (),
     prompt: str = "",
     word_times: bool = False,
 ) -> DecodeOptions:
     """Build the options of a window decoded on a shortened encoder."""
     return DecodeOptions(
         language=language,
+        candidates=candidates,
         translate=translate,
         audio_ctx=audio_ctx_for(seconds, margin_s=margin_s),
         max_tokens=token_cap(seconds, language),

@@ -5,7 +5,7 @@ import pytest
 
 from tests.engines.whispercpp.conftest import window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
-from whispercpp_ws.decoding import DecodeOptions, Samples
+from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
 from whispercpp_ws.transcript import Segment
@@ -108,7 +108,27 @@ def test_detection_ignores_languages_the_model_does_not_know(
     engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
 ) -> None:
     lib.probabilities[1], lib.probabilities[99] = 0.2, 0.9
-    assert engine.open_lane().detect_language(second) == ("zh", 0.2)
+    code, probability = engine.open_lane().detect_language(second)
+    assert (code, probability < 0.5) == ("zh", True)
+
+
+def test_detection_chooses_among_the_candidates(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.probabilities[0], lib.probabilities[2], lib.probabilities[3] = 0.6, 0.3, 0.1
+    options = DecodeOptions(language="auto", candidates=("de", "l3"))
+    request = DecodeRequest(1, Priority.PARTIAL, second, options)
+    said = engine.open_lane().decode(request)
+    assert said.language == "de"
+    assert said.language_probability == pytest.approx(0.75)
+
+
+def test_a_candidate_the_model_does_not_know_is_refused(
+    engine: WhisperCppEngine, second: Samples
+) -> None:
+    options = DecodeOptions(language="auto", candidates=("xx",))
+    with pytest.raises(RefusedInput, match="language"):
+        engine.open_lane().decode(DecodeRequest(1, Priority.FINAL, second, options))
 
 
 def test_a_failed_detection_is_an_error(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -75,7 +75,7 @@ class WhisperCppLane:
             self._check_options(options)
             if len(samples) < MIN_WINDOW_SAMPLES:
                 return Hypothesis(language=self._named_language(options))
-            language = self._language_used(samples, options)
+            language, probability = self._language_used(samples, options)
             params = decode_params(
                 self._model.lib,
                 WINDOW,
@@ -89,7 +89,7 @@ class WhisperCppLane:
                 self._model,
                 self._state,
                 seconds=request.seconds,
-                language=language,
+                language=(language, probability),
                 decode_s=time.monotonic() - started_s,
             )
 
@@ -153,7 +153,8 @@ class WhisperCppLane:
             self._busy.release()
 
     def _check_options(self, options: DecodeOptions) -> None:
-        check_language(options.language, self._model.languages)
+        for language in (options.language, *options.candidates):
+            check_language(language, self._model.languages)
         check_max_tokens(options.max_tokens)
 
     def _new_state(self) -> int:
@@ -190,12 +191,16 @@ class WhisperCppLane:
         known = self._model.languages
         return known[0] if options.language == "auto" else options.language
 
-    def _language_used(self, samples: Samples, options: DecodeOptions) -> str:
+    def _language_used(
+        self, samples: Samples, options: DecodeOptions
+    ) -> tuple[str, float]:
         if options.language != "auto":
-            return options.language
-        return self._detect(samples, options.audio_ctx)[0]
+            return options.language, 1.0
+        return self._detect(samples, options.audio_ctx, options.candidates)
 
-    def _detect(self, samples: Samples, audio_ctx: int) -> tuple[str, float]:
+    def _detect(
+        self, samples: Samples, audio_ctx: int, candidates: Sequence[str] = ()
+    ) -> tuple[str, float]:
         known = self._model.languages
         if len(known) == 1 or len(samples) < MIN_WINDOW_SAMPLES:
             return known[0], 1.0 / len(known)
@@ -206,8 +211,8 @@ class WhisperCppLane:
         if not probabilities:
             raise DecodeFailed(f"libwhisper returned -3: {_MEANINGS[-3]}")
         # libwhisper also scores languages beyond those the model was trained on.
-        probability, language = max(zip(probabilities, known, strict=False))
-        return language, probability
+        scored = dict(zip(known, probabilities, strict=False))
+        return _likeliest({code: scored[code] for code in candidates} or scored)
 
     def _load_mel(self, samples: Samples, audio_ctx: int) -> None:
         """
@@ -256,6 +261,12 @@ class WhisperCppLane:
         if options.language != "auto":
             return options.language
         return self._detect(samples[:MAX_WINDOW_SAMPLES], FULL_AUDIO_CTX)[0]
+
+
+def _likeliest(scored: dict[str, float]) -> tuple[str, float]:
+    """Return the best language and its share of what all of them scored."""
+    code = max(scored, key=lambda code: scored[code])
+    return code, scored[code] / max(sum(scored.values()), 1e-9)
 
 
 class _SegmentRelay:

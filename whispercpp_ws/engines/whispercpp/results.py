@@ -35,15 +35,21 @@ class Model:
 
 
 def read_hypothesis(
-    model: Model, state: int, *, seconds: float, language: str, decode_s: float
+    model: Model,
+    state: int,
+    *,
+    seconds: float,
+    language: tuple[str, float],
+    decode_s: float,
 ) -> Hypothesis:
-    """Read the decode of one window of `seconds`."""
+    """Read the decode of one window of `seconds`, in a language of a probability."""
     tokens = _text_tokens(model, state, range(model.lib.segment_count(state)))
     words = _window_words(model, tokens, seconds)
     return Hypothesis(
         text=join_words(words),
         words=words,
-        language=language,
+        language=language[0],
+        language_probability=language[1],
         token_count=len(tokens),
         mean_logprob=sum(token.plog for token in tokens) / max(len(tokens), 1),
         decode_s=decode_s,
