@@ -70,6 +70,17 @@ def test_unsure_text_trips() -> None:
     assert check(heard("well", logprob=-1.3), speech_s=1.0).tripped == "logprob"
 
 
+def test_hopeless_text_is_dropped() -> None:
+    assert check(heard("the", logprob=-1.7), speech_s=5.0).dropped
+    assert check(heard("the", logprob=-1.1), speech_s=5.0, drop_below=-1.0).dropped
+    assert not check(Hypothesis(), speech_s=5.0, drop_below=1.0).dropped
+
+
+def test_cries_spelt_out_are_dropped() -> None:
+    checked = check(heard("AHHHHHHH! A-A-A-A-A-A yes"), speech_s=9.0)
+    assert checked.text == "yes"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -37,7 +37,13 @@ from whispercpp_ws.session.endpoint import (
     Endpointer,
     Signal,
 )
-from whispercpp_ws.session.guards import Checked, check
+from whispercpp_ws.session.guards import (
+    HIDDEN_LOGPROB,
+    HOPELESS_LOGPROB,
+    MIN_MEAN_LOGPROB,
+    Checked,
+    check,
+)
 from whispercpp_ws.session.language import LanguageMemory
 from whispercpp_ws.session.phases import Input, Phase
 from whispercpp_ws.session.planner import Asked, DecodePlanner, Purpose
@@ -259,12 +265,12 @@ class Session:
     def _show(self, asked: Asked, hypothesis: Hypothesis) -> None:
         """Emit a partial when a decode of the open window changed the text."""
         utterance, seconds = asked.utterance, (asked.end - asked.start) / SAMPLE_RATE
-        checked = check(hypothesis, speech_s=seconds)
+        checked = check(hypothesis, speech_s=seconds, drop_below=HIDDEN_LOGPROB)
         edge_s = 0.0 if asked.at_pause else self._tuning.edge_s
         if asked.purpose is Purpose.CLOSING_PARTIAL:
             utterance.agreement.close_window(checked.words)
             utterance.partial_start = asked.end
-        else:
+        elif not checked.dropped:
             doubted = checked.tripped or checked.is_cut
             settled_until_s = 0.0 if doubted else seconds - edge_s
             utterance.agreement.receive(checked.words, settled_until_s=settled_until_s)
@@ -358,8 +364,13 @@ class Session:
 def _check_final(utterance: Utterance, hypothesis: Hypothesis) -> Checked:
     # Without words in the options the engine may not have placed them.
     stretches = utterance.stretches if utterance.options.words else ()
-    speech_s = utterance.span.voiced_s
-    return check(hypothesis, speech_s=speech_s, stretches=stretches)
+    return check(
+        hypothesis,
+        speech_s=utterance.span.voiced_s,
+        stretches=stretches,
+        # There is no third try: what is still this unsure was not speech.
+        drop_below=MIN_MEAN_LOGPROB if utterance.retried else HOPELESS_LOGPROB,
+    )
 
 
 def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:
