@@ -29,6 +29,7 @@ class IdleDecoder:
     """What an application is made with when nobody calls it."""
 
     info = EngineInfo("none", "none", ("en",), lanes=1)
+    partial_info = None
 
     async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
         raise AssertionError

@@ -5,16 +5,28 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from whispercpp_ws.cli import main, serve
-from whispercpp_ws.cli.serve import Address, greeting, host_spec, usable_cores
+from whispercpp_ws.cli.serve import (
+    Address,
+    decoding,
+    default_partial_lanes,
+    greeting,
+    host_spec,
+    partial_spec,
+    usable_cores,
+)
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
+from whispercpp_ws.scheduler.host import EngineHost
+from whispercpp_ws.scheduler.wire import HostSpec
 
 
 SCRIPTED = ["serve", "--engine", "scripted", "--lanes", "1"]
@@ -110,3 +122,96 @@ def test_the_greeting_names_addresses_model_and_lanes() -> None:
         "Listening on http://[::1]:2700 (WebSocket ws://[::1]:2700/stt), "
         "model base-q8_0, 2 lanes"
     )
+
+
+def test_the_greeting_names_the_model_of_partials_too() -> None:
+    info = EngineInfo("whisper.cpp", "base-q8_0", ("en",), lanes=2)
+    tiny = EngineInfo("whisper.cpp", "tiny-q8_0", ("en",), lanes=1)
+    assert greeting(Address("::1", 2700), info, tiny).endswith(
+        "model base-q8_0, 2 lanes, partials by model tiny-q8_0, 1 lane"
+    )
+
+
+def test_without_a_partial_model_there_is_one_engine_process() -> None:
+    assert partial_spec(ModelConfig(partial_quant="q5_1", partial_lanes=3)) is None
+
+
+def test_the_partial_model_has_its_own_quantisation_and_lanes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fetched(config: ModelConfig) -> ModelSpec:
+        name = f"{config.model}-{config.quant}"
+        return ModelSpec(name, Path(name), "ab" * 32, 7)
+
+    monkeypatch.setattr(serve, "fetched_model", fetched)
+    config = ModelConfig(
+        model="small", lanes=2, partial_model="tiny", partial_quant="q5_1"
+    )
+    final, partial = host_spec(config), partial_spec(config)
+    assert (final.model, final.lanes) == ("small-q8_0", 2)
+    assert partial is not None
+    assert (partial.model, partial.lanes) == ("tiny-q5_1", default_partial_lanes())
+
+
+@pytest.mark.parametrize(("cores", "lanes"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_partials_get_half_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, lanes: int
+) -> None:
+    monkeypatch.setattr(serve, "usable_cores", lambda: cores)
+    assert default_partial_lanes() == lanes
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> list[EngineHost]:
+    """Every host that is started, to see what becomes of it."""
+    hosts: list[EngineHost] = []
+    start = EngineHost.start
+
+    async def noted(spec: HostSpec) -> EngineHost:
+        hosts.append(await start(spec))
+        return hosts[-1]
+
+    monkeypatch.setattr(EngineHost, "start", noted)
+    return hosts
+
+
+def are_gone(hosts: list[EngineHost]) -> bool:
+    return not any(psutil.pid_exists(host.pid) for host in hosts)
+
+
+async def test_two_engine_processes_are_started_and_both_are_closed(
+    hosts: list[EngineHost],
+) -> None:
+    final, partial = (HostSpec("scripted", name) for name in ("large", "small"))
+    async with decoding(final, partial) as scheduler:
+        assert len({host.pid for host in hosts}) == 2
+        assert scheduler.info == hosts[0].info
+        assert scheduler.partial_info == hosts[1].info
+    assert are_gone(hosts)
+
+
+async def test_a_second_model_that_does_not_load_closes_the_first(
+    hosts: list[EngineHost],
+) -> None:
+    final, partial = HostSpec("scripted", "large"), HostSpec("unheard-of", "small")
+    with pytest.raises(SpeechError):
+        async with decoding(final, partial):
+            raise AssertionError
+    assert len(hosts) == 1
+    assert are_gone(hosts)
+
+
+def test_a_server_with_two_models_names_both(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def greeted(
+        _app: object, _listen: object, *, on_listening: Callable[[int], None]
+    ) -> bool:
+        on_listening(1)
+        return True
+
+    monkeypatch.setattr(serve, "run_app", greeted)
+    assert main([*SCRIPTED, "--partial-model", "tiny", "--partial-lanes", "1"]) == 0
+    loading, listening, _ = capsys.readouterr().out.splitlines()
+    assert loading == "Loading scripted and scripted ..."
+    assert listening.endswith("scripted, 1 lane, partials by model scripted, 1 lane")

@@ -98,3 +98,14 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_missing_configuration_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.toml: not a readable .*No such"):
         read_toml(tmp_path / "absent.toml")
+
+
+def test_an_empty_flag_undoes_a_configured_partial_model() -> None:
+    toml = {"models": {"partial_model": "tiny"}}
+    assert resolve({}, {}, toml).models.partial_model == "tiny"
+    assert resolve({"partial-model": ""}, {}, toml).models.partial_model == ""
+
+
+def test_a_path_is_no_partial_model() -> None:
+    with pytest.raises(ConfigError, match="^--partial-model: expected a catalogue"):
+        resolve({"partial-model": "../tiny"}, {}, {})

@@ -37,9 +37,19 @@ def test_a_newer_decode_takes_the_place_of_a_waiting_partial() -> None:
     queue: DecodeQueue[object] = DecodeQueue()
     queue.push("a", Priority.PARTIAL, key=1, now_s=0.0)
     queue.push("b", Priority.PARTIAL, key=2, now_s=0.0)
-    dropped = queue.push("a", Priority.FINAL, key=3, now_s=0.1)
+    dropped = queue.drop_partials("a")
+    queue.push("a", Priority.FINAL, key=3, now_s=0.1)
     assert [ticket.key for ticket in dropped] == [1]
     assert drain(queue) == [3, 2]
+
+
+def test_only_the_partials_of_the_session_are_dropped() -> None:
+    queue: DecodeQueue[object] = DecodeQueue()
+    queue.push("a", Priority.FINAL, key=1, now_s=0.0)
+    queue.push("a", Priority.PARTIAL, key=2, now_s=0.0)
+    queue.push("b", Priority.PARTIAL, key=3, now_s=0.0)
+    assert [ticket.key for ticket in queue.drop_partials("a")] == [2]
+    assert drain(queue) == [1, 3]
 
 
 def test_a_discarded_decode_never_runs() -> None:
@@ -68,8 +78,8 @@ def test_every_decode_runs_once_or_is_dropped_once(
     queue: DecodeQueue[object] = DecodeQueue()
     gone: list[object] = []
     for key, (session, priority, pop) in enumerate(pushes):
-        dropped = queue.push(session, priority, key=key, now_s=float(key))
-        gone += [ticket.key for ticket in dropped]
+        gone += [ticket.key for ticket in queue.drop_partials(session)]
+        queue.push(session, priority, key=key, now_s=float(key))
         ticket = queue.pop() if pop else None
         gone += [ticket.key] if ticket else []
     gone += drain(queue)

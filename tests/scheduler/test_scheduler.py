@@ -1,39 +1,11 @@
 import asyncio
 
-import numpy as np
 import pytest
 
-from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import EngineCrashed, Superseded
+from tests.scheduler.gated import GatedHost, request, settle
+from whispercpp_ws.decoding import Priority
+from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
 from whispercpp_ws.scheduler.scheduler import Scheduler
-from whispercpp_ws.transcript import Hypothesis
-
-
-class GatedHost:
-    """Hold every decode until the test opens its gate."""
-
-    def __init__(self, lanes: int = 1) -> None:
-        self.info = EngineInfo("gated", "none", ("en",), lanes)
-        self.started: list[int] = []
-        self.gates: dict[int, asyncio.Future[Hypothesis]] = {}
-
-    async def decode(self, request: DecodeRequest) -> Hypothesis:
-        self.started.append(request.id)
-        self.gates[request.id] = asyncio.get_running_loop().create_future()
-        return await self.gates[request.id]
-
-    def finish(self, request_id: int) -> None:
-        self.gates[request_id].set_result(Hypothesis(str(request_id)))
-
-
-def request(request_id: int, priority: Priority = Priority.FINAL) -> DecodeRequest:
-    return DecodeRequest(request_id, priority, np.zeros(1600, np.float32))
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_a_decode_returns_what_the_host_said() -> None:
@@ -90,6 +62,59 @@ async def test_a_waiting_partial_gives_way_to_its_sessions_final() -> None:
         host.finish(request_id)
     await asyncio.gather(busy, final)
     assert host.started == [0, 2]
+
+
+async def test_a_partial_gives_way_to_a_decode_elsewhere() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    busy = asyncio.create_task(scheduler.decode("b", request(0)))
+    final = asyncio.create_task(scheduler.decode("a", request(1)))
+    partial = asyncio.create_task(scheduler.decode("c", request(2, Priority.PARTIAL)))
+    await settle()
+    for session_id in ("a", "b", "c"):
+        scheduler.supersede(session_id)
+    with pytest.raises(Superseded):
+        await partial
+    for request_id in (0, 1):
+        await settle()
+        host.finish(request_id)
+    await asyncio.gather(busy, final)
+
+
+def test_one_scheduler_has_no_other_model_for_partials() -> None:
+    assert Scheduler(GatedHost()).partial_info is None
+
+
+async def test_a_full_queue_refuses_and_leaves_nobody_waiting_for_ever() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host, max_waiting=1)
+    busy = asyncio.create_task(scheduler.decode("b", request(0)))
+    partial = asyncio.create_task(scheduler.decode("a", request(1, Priority.PARTIAL)))
+    await settle()
+    waiting = asyncio.create_task(scheduler.decode("c", request(2)))
+    with pytest.raises(Overloaded):
+        await waiting
+    final = asyncio.create_task(scheduler.decode("a", request(3)))
+    with pytest.raises(Superseded):
+        await partial
+    for request_id in (0, 3):
+        await settle()
+        host.finish(request_id)
+    await asyncio.gather(busy, final)
+
+
+async def test_a_partial_cancelled_in_the_same_step_can_be_superseded() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    busy = asyncio.create_task(scheduler.decode("b", request(0)))
+    partial = asyncio.create_task(scheduler.decode("a", request(1, Priority.PARTIAL)))
+    await settle()
+    partial.cancel()
+    scheduler.supersede("a")
+    await settle()
+    host.finish(0)
+    await busy
+    assert partial.cancelled()
 
 
 async def test_a_hosts_error_reaches_its_caller_and_frees_the_lane() -> None:

@@ -24,6 +24,8 @@ Message = dict[str, Any]
 class ScriptedDecoder:
     """Decode at once on the scripted engine; fail first as often as told."""
 
+    partial_info: EngineInfo | None = None
+
     def __init__(
         self,
         words: Sequence[str] = DEFAULT_WORDS,

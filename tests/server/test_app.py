@@ -10,6 +10,7 @@ from aiohttp import ClientWebSocketResponse, WSServerHandshakeError
 from tests.server.conftest import MakeSite
 from tests.server.peers import ScriptedDecoder, Site, rest, start
 from whispercpp_ws.config import Config, LimitConfig, ListenConfig, TokenConfig
+from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.app import WEB_FILES, create_app
@@ -40,6 +41,14 @@ async def test_health_says_live_and_ready(make_site: MakeSite) -> None:
     ready = await site.client.get("/health/ready")
     assert await live.json() == {"status": "live"}
     assert await ready.json() == {"status": "ready", "model": "base-q8_0"}
+
+
+async def test_health_names_the_model_of_partials_too(make_site: MakeSite) -> None:
+    decoder = ScriptedDecoder()
+    decoder.partial_info = EngineInfo("scripted", "tiny-q8_0", ("en",), lanes=1)
+    site = await make_site(decoder=decoder)
+    ready = await (await site.client.get("/health/ready")).json()
+    assert (ready["model"], ready["partial_model"]) == ("base-q8_0", "tiny-q8_0")
 
 
 async def test_a_draining_server_is_not_ready_and_takes_nobody(

@@ -6,7 +6,7 @@ import dataclasses
 import socket
 from pathlib import Path
 
-from whispercpp_ws.cli.serve import Address, decoding, host_spec
+from whispercpp_ws.cli.serve import Address, decoding, host_spec, partial_spec
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.cli.stream import StreamJob, display, stream_file
 from whispercpp_ws.config import Config, ListenConfig
@@ -46,7 +46,9 @@ async def demonstrate(job: StreamJob, config: Config) -> None:
         return
     print(f"No server runs at {address}; starting one for the demo")
     free_port = dataclasses.replace(config, listen=ListenConfig(port=0))
-    async with decoding(host_spec(config.models)) as scheduler:
+    async with decoding(
+        host_spec(config.models), partial_spec(config.models)
+    ) as scheduler:
         app = create_app(free_port, scheduler, Metrics())
         async with listening(app, free_port.listen) as port:
             url = Address(free_port.listen.host, port).url

@@ -64,6 +64,11 @@ class ModelConfig:
     engine: str = "whispercpp"
     lanes: int = 0
     """Decodes at once; 0 is one per core."""
+    partial_model: str = ""
+    """A smaller model for partials; empty decodes them with the one above."""
+    partial_quant: str = "q8_0"
+    partial_lanes: int = 0
+    """Partials at once on a model of their own; 0 is half the cores."""
 
 
 @dataclass(frozen=True, slots=True)

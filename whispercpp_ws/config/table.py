@@ -23,6 +23,7 @@ from whispercpp_ws.config.kinds import (
 
 ENVIRONMENT_PREFIX = "WHISPERCPP_WS_"
 LANGUAGE = Text(r"auto|[a-z]{2,3}", "an ISO 639-1 code such as ru, or auto")
+QUANT = Choice(("f16", "q8_0", "q5_1", "q5_0", "q4_0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ OPTIONS = (
         "quant",
         "models",
         "quant",
-        Choice(("f16", "q8_0", "q5_1", "q5_0", "q4_0")),
+        QUANT,
         "quantisation of the model; f16 is the model as published",
     ),
     Option(
@@ -231,6 +232,27 @@ OPTIONS = (
         "lanes",
         Whole(0, 256),
         "decodes at once; 0 is one for each core",
+    ),
+    Option(
+        "partial-model",
+        "models",
+        "partial_model",
+        Text(r"[\w.-]*", "a catalogue name such as tiny, or nothing"),
+        "catalogue name of a smaller model for partials; empty takes `--model`",
+    ),
+    Option(
+        "partial-quant",
+        "models",
+        "partial_quant",
+        QUANT,
+        "quantisation of the model for partials",
+    ),
+    Option(
+        "partial-lanes",
+        "models",
+        "partial_lanes",
+        Whole(0, 256),
+        "partials at once on a model of their own; 0 is one for two cores",
     ),
     Option(
         "language",

@@ -56,19 +56,13 @@ class DecodeQueue(Generic[Key]):
 
     def push(
         self, session_id: str, priority: Priority, *, key: Key, now_s: float
-    ) -> list[Ticket[Key]]:
+    ) -> None:
         """
-        Queue a decode and return the waiting partials it makes worthless.
+        Queue a decode; `drop_partials` first takes out what it makes worthless.
 
         Raises:
             Overloaded: the queue is full.
         """
-        dropped = [
-            ticket
-            for ticket in self._waiting
-            if ticket.session_id == session_id and ticket.priority is Priority.PARTIAL
-        ]
-        self._waiting.difference_update(dropped)
         if len(self._waiting) >= self._max_waiting:
             raise Overloaded(
                 f"expected at most {self._max_waiting} waiting decodes; try again later"
@@ -78,6 +72,15 @@ class DecodeQueue(Generic[Key]):
         ticket = Ticket(priority, deadline_s, self._sequence, session_id, key)
         self._waiting.add(ticket)
         heapq.heappush(self._heap, ticket)
+
+    def drop_partials(self, session_id: str) -> list[Ticket[Key]]:
+        """Take out and return a session's waiting partials."""
+        dropped = [
+            ticket
+            for ticket in self._waiting
+            if ticket.session_id == session_id and ticket.priority is Priority.PARTIAL
+        ]
+        self._waiting.difference_update(dropped)
         return dropped
 
     def pop(self) -> Ticket[Key] | None:

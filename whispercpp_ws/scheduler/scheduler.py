@@ -8,7 +8,7 @@ from typing import Protocol
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import SpeechError, Superseded
-from whispercpp_ws.scheduler.policy import DecodeQueue
+from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -37,11 +37,15 @@ class Scheduler:
     """
 
     def __init__(
-        self, host: Host, *, clock: Callable[[], float] = time.monotonic
+        self,
+        host: Host,
+        *,
+        max_waiting: int = MAX_WAITING,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._clock = clock
-        self._queue: DecodeQueue[Result] = DecodeQueue()
+        self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -49,6 +53,11 @@ class Scheduler:
     def info(self) -> EngineInfo:
         """Say what is loaded."""
         return self._host.info
+
+    @property
+    def partial_info(self) -> EngineInfo | None:
+        """Say what decodes partials; None, as it is no other model."""
+        return None
 
     @property
     def waiting(self) -> int:
@@ -66,11 +75,8 @@ class Scheduler:
             SpeechError: whatever the host raised.
         """
         result: Result = asyncio.get_running_loop().create_future()
-        dropped = self._queue.push(
-            session_id, request.priority, key=result, now_s=self._clock()
-        )
-        for ticket in dropped:
-            ticket.key.set_exception(Superseded("a newer decode took its place"))
+        self.supersede(session_id)
+        self._queue.push(session_id, request.priority, key=result, now_s=self._clock())
         self._waiting[result] = request
         self._fill_lanes()
         try:
@@ -78,6 +84,13 @@ class Scheduler:
         finally:
             self._waiting.pop(result, None)
             self._queue.discard(result)
+
+    def supersede(self, session_id: str) -> None:
+        """Let a session's waiting partial fail: a newer decode makes it worthless."""
+        for ticket in self._queue.drop_partials(session_id):
+            # It may have been cancelled in this very step of the loop.
+            if not ticket.key.done():
+                ticket.key.set_exception(Superseded("a newer decode took its place"))
 
     def _fill_lanes(self) -> None:
         while len(self._running) < self._host.info.lanes:

@@ -15,6 +15,11 @@ class Decoder(Protocol):
         """Say what is loaded."""
         ...
 
+    @property
+    def partial_info(self) -> EngineInfo | None:
+        """Say what decodes partials; None when it is no other model."""
+        ...
+
     async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
         """
         Run one decode when its turn comes; cancelling the call gives the turn up.

@@ -17,7 +17,10 @@ async def show_ready(request: web.Request) -> web.Response:
     shared = request.app[SHARED]
     if shared.is_draining:
         return web.json_response({"status": "draining"}, status=503)
-    return web.json_response({"status": "ready", "model": shared.decoder.info.model})
+    state = {"status": "ready", "model": shared.decoder.info.model}
+    if shared.decoder.partial_info is not None:
+        state["partial_model"] = shared.decoder.partial_info.model
+    return web.json_response(state)
 
 
 async def show_metrics(request: web.Request) -> web.Response:

@@ -1,0 +1,39 @@
+"""A host whose decodes end when the test says so."""
+
+import asyncio
+
+import numpy as np
+
+from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.transcript import Hypothesis
+
+
+class GatedHost:
+    """Hold every decode until the test opens its gate."""
+
+    def __init__(self, lanes: int = 1, *, languages: tuple[str, ...] = ("en",)) -> None:
+        self.info = EngineInfo("gated", "none", languages, lanes)
+        self.started: list[int] = []
+        self.gates: dict[int, asyncio.Future[Hypothesis]] = {}
+
+    async def decode(self, request: DecodeRequest) -> Hypothesis:
+        self.started.append(request.id)
+        self.gates[request.id] = asyncio.get_running_loop().create_future()
+        return await self.gates[request.id]
+
+    def finish(self, request_id: int) -> None:
+        self.gates[request_id].set_result(Hypothesis(str(request_id)))
+
+
+def request(
+    request_id: int, priority: Priority = Priority.FINAL, *, language: str = "en"
+) -> DecodeRequest:
+    samples = np.zeros(1600, np.float32)
+    return DecodeRequest(request_id, priority, samples, DecodeOptions(language))
+
+
+async def settle() -> None:
+    """Let every task run as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
