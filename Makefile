@@ -3,6 +3,8 @@
 
 MODEL ?= base
 QUANT ?= q8_0
+# More options of `make bench`, such as BENCH='--offline --limit 6'.
+BENCH ?=
 TEST_MODELS := base-q8_0 tiny.en-q8_0 silero-v6.2.0
 # Percent of lines and branches that `make check` wants covered.
 FAIL_UNDER ?= 99
@@ -26,7 +28,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	echo 'Could not install $(1): see the lines above; is a package index reachable?' \
 	>&2; exit 1; }
 
-.PHONY: run test check lint format types coverage demo models readme clean
+.PHONY: run test check lint format types coverage demo models bench readme clean
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -59,6 +61,9 @@ demo: $(VENV)/installed
 
 models: $(VENV)/installed
 	@$(WS) models fetch $(MODEL) --quant $(QUANT)
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m scripts.bench --model '$(MODEL)' --quant '$(QUANT)' $(BENCH)
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs

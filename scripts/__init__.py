@@ -1,0 +1,1 @@
+"""Benchmarks and deployment files; not part of the installed package."""

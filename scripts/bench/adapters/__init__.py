@@ -1,0 +1,1 @@
+"""One server program each, behind one contract (`base.Adapter`)."""

@@ -1,0 +1,107 @@
+"""A server program in a process of its own, and what it uses."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from whispercpp_ws.errors import SpeechError
+
+
+START_S = 120.0
+"""Longest start: a model of 3 GB from a slow disk."""
+STOP_S = 30.0
+"""Longest wait for a program that was told to end, before it is killed."""
+POLL_S = 0.1
+
+
+class BenchError(SpeechError):
+    """Raised when a program under test cannot be measured."""
+
+    code = "bench_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process and its children have used."""
+
+    cpu_s: float
+    """CPU seconds, user and system, since each started."""
+    rss_bytes: int
+    """Resident memory now; pages they share count once for each."""
+
+    def since(self, earlier: "Usage") -> "Usage":
+        """Return the CPU used since then, and the memory of now."""
+        return Usage(self.cpu_s - earlier.cpu_s, self.rss_bytes)
+
+
+class ServerProcess:
+    """A started program; its output goes to a file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @classmethod
+    def spawn(cls, command: Sequence[str], log: Path) -> "ServerProcess":
+        """Start a command with its output in `log`; raises BenchError."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            try:
+                process = subprocess.Popen(
+                    command, stdout=output, stderr=subprocess.STDOUT
+                )
+            except OSError as error:
+                raise BenchError(f"{command[0]}: {error.strerror}") from error
+        return cls(process, log)
+
+    async def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """
+        Wait until the output has a match, and return it.
+
+        Raises:
+            BenchError: the program ended, or `START_S` passed.
+        """
+        give_up_s = time.monotonic() + START_S
+        while time.monotonic() < give_up_s:
+            has_ended = self._process.poll() is not None
+            if found := pattern.search(self._output()):
+                return found
+            if has_ended:
+                break
+            await asyncio.sleep(POLL_S)
+        raise BenchError(f"the server did not start:\n{self._output()[-2000:]}")
+
+    def usage(self) -> Usage:
+        """Measure the process and its children; raises BenchError when it is gone."""
+        try:
+            root = psutil.Process(self._process.pid)
+            tree = [root, *root.children(recursive=True)]
+            return Usage(
+                cpu_s=sum(_cpu_s(process) for process in tree),
+                rss_bytes=sum(process.memory_info().rss for process in tree),
+            )
+        except psutil.NoSuchProcess as error:
+            raise BenchError(f"the server is gone; see {self._log}") from error
+
+    async def stop(self) -> None:
+        """End it with SIGTERM, or kill it after `STOP_S`."""
+        self._process.terminate()
+        try:
+            await asyncio.to_thread(self._process.wait, STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _output(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

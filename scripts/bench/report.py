@@ -1,0 +1,188 @@
+"""Write a run down: JSON with everything, and a Markdown table to read."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts.bench.run import Load
+from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
+from whispercpp_ws import __version__
+from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where a run's numbers come from."""
+
+    server: str
+    machine: str
+    build: str
+    date: str
+    clients: int
+    endpoint_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run."""
+
+    about: About
+    load: Load
+    sets: Sequence[SetScore]
+    clips: Sequence[ClipScore]
+    offline_cpu_per_audio_s: float | None = None
+    """CPU seconds per second of audio of the full-window reference decodes."""
+
+
+def machine_name() -> str:
+    """Return processor, cores and system of this machine."""
+    cores = os.cpu_count() or 1
+    return f"{_processor()}, {cores} CPUs, {platform.system()} {platform.machine()}"
+
+
+def build_name() -> str:
+    """Return the versions that decode and serve."""
+    return (
+        f"whispercpp-ws {__version__}, libwhisper {WHISPER_VERSION}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def now() -> str:
+    """Return the date and time in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def write(report: Report, runs: Sequence[ClipRun], folder: Path) -> None:
+    """Write `report.json`, `timelines.json` and `report.md` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "report.json", asdict(report))
+    timelines = {run.clip.key: asdict(run.timeline) for run in runs}
+    _write_json(folder / "timelines.json", timelines)
+    (folder / "report.md").write_text(markdown(report) + "\n", encoding="utf-8")
+
+
+def markdown(report: Report) -> str:
+    """Return the run as text: where it comes from, a row for each set, the load."""
+    about = report.about
+    return "\n".join(
+        (
+            f"**{about.server}** · {about.clients} client(s) · {about.date}",
+            "",
+            f"Machine: {about.machine}. Build: {about.build}.",
+            "",
+            *_table(report.sets),
+            "",
+            *_load_lines(report),
+            "",
+            *_steadiness_lines(report),
+        )
+    )
+
+
+COLUMNS = (
+    "set",
+    "lang",
+    "clips",
+    "audio s",
+    "WER %",
+    "offline",
+    "dWER",
+    "first partial s",
+    "word s",
+    "speech end → final s",
+    "final after endpoint s",
+    "NE",
+    "UPWR",
+    "stable retracted",
+    "stable wrong %",
+    "invented (final/shown)",
+    "loops",
+    "no text",
+    "failed",
+)
+"""Durations are p50/p95."""
+
+
+def _table(sets: Sequence[SetScore]) -> list[str]:
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, sets)]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _row(score: SetScore) -> tuple[str, ...]:
+    return (
+        score.set,
+        score.language,
+        str(score.clips),
+        f"{score.seconds:.0f}",
+        _number(score.wer),
+        _number(score.offline_wer),
+        _number(score.dwer, sign="+"),
+        _spread(score.first_partial_s),
+        _spread(score.word_s),
+        _spread(score.speech_end_to_final_s),
+        _spread(score.after_endpoint_s),
+        _number(score.erasure, digits=2),
+        _number(score.upwr, digits=2),
+        str(score.stability.stable_retractions),
+        _number(score.stable_wrong_percent),
+        f"{score.invented_words}/{score.flashed_words}",
+        str(score.loops),
+        str(score.silent_clips),
+        str(score.failures),
+    )
+
+
+def _load_lines(report: Report) -> list[str]:
+    load = report.load
+    lines = [
+        f"CPU {load.cpu_per_audio_s:.2f} s per second of clip, memory at most "
+        f"{load.most_rss_bytes / 1e6:.0f} MB, {load.audio_s:.0f} s of clips in "
+        f"{load.wall_s:.0f} s.",
+    ]
+    if report.offline_cpu_per_audio_s is not None:
+        lines.append(
+            f"The offline reference took {report.offline_cpu_per_audio_s:.2f} CPU "
+            "seconds per second of clip, one decode on the full window."
+        )
+    lines += [f"{name}: {value:.2f}" for name, value in sorted(load.counters.items())]
+    return ["  \n".join(lines)]
+
+
+def _steadiness_lines(report: Report) -> list[str]:
+    wrong = sum(score.stability.stable_wrong for score in report.sets)
+    stable = sum(score.stability.stable_words for score in report.sets)
+    finals = sum(score.stability.final_words for score in report.sets)
+    behind = max((clip.client_behind_s for clip in report.clips), default=0.0)
+    return [
+        f"Stable before the end: {stable} of {finals} words of finals; {wrong} of them "
+        f"are not in the final. The client was at most {1000 * behind:.0f} ms late."
+    ]
+
+
+def _number(value: float | None, *, digits: int = 1, sign: str = "") -> str:
+    return "–" if value is None else f"{value:{sign}.{digits}f}"
+
+
+def _spread(spread: Spread) -> str:
+    if spread.p50 is None or spread.p95 is None:
+        return "–"
+    return f"{spread.p50:.2f}/{spread.p95:.2f}"
+
+
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"

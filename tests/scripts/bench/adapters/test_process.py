@@ -1,0 +1,41 @@
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.bench.adapters.process import BenchError, ServerProcess, Usage
+
+
+WAITS = "print('Listening on port 7', flush=True); import signal; signal.pause()"
+
+
+def spawned(tmp_path: Path, code: str) -> ServerProcess:
+    return ServerProcess.spawn([sys.executable, "-c", code], tmp_path / "server.log")
+
+
+async def test_a_server_is_up_when_it_says_so(tmp_path: Path) -> None:
+    server = spawned(tmp_path, WAITS)
+    try:
+        found = await server.wait_for(re.compile(r"port (\d)"))
+        assert found[1] == "7"
+        assert server.usage().rss_bytes > 1_000_000
+    finally:
+        await server.stop()
+
+
+async def test_a_server_that_ends_is_an_error_with_its_output(tmp_path: Path) -> None:
+    server = spawned(tmp_path, "raise SystemExit('no model')")
+    with pytest.raises(BenchError, match="no model"):
+        await server.wait_for(re.compile("Listening"))
+    with pytest.raises(BenchError, match=r"gone; see .*server\.log"):
+        server.usage()
+
+
+def test_a_program_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="No such file"):
+        ServerProcess.spawn([str(tmp_path / "none")], tmp_path / "log")
+
+
+def test_usage_counts_from_an_earlier_one() -> None:
+    assert Usage(5.0, 30).since(Usage(2.0, 10)) == Usage(3.0, 30)

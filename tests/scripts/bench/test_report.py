@@ -1,0 +1,70 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.bench import report
+from scripts.bench.audio import SpeechBounds
+from scripts.bench.run import Load
+from scripts.bench.scores import ClipRun, score_clip, score_sets
+from scripts.bench.timeline import Timeline
+from tests.scripts.bench.lines import clip, final, shown
+
+
+RUN = ClipRun(
+    clip(said="well done"),
+    SpeechBounds(0.5, 1.5),
+    Timeline(shown=(shown(1.5, "well", "well"),), settled=(final(2.0, "well done"),)),
+)
+
+
+@pytest.fixture
+def whole() -> report.Report:
+    scores = [score_clip(RUN, "well")]
+    return report.Report(
+        about=report.About("ours, base", "a machine", "a build", "today", 1, 600),
+        load=Load(9.0, 2.0, 1.0, 300_000_000, {"final_decode_count": 1.0}),
+        sets=score_sets(scores, 0.6),
+        clips=scores,
+        offline_cpu_per_audio_s=0.5,
+    )
+
+
+def test_the_table_has_a_row_for_each_set(whole: report.Report) -> None:
+    row = next(
+        line for line in report.markdown(whole).splitlines() if "| some |" in line
+    )
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    found = dict(zip(report.COLUMNS, cells, strict=True))
+    assert (found["WER %"], found["offline"], found["dWER"]) == ("0.0", "50.0", "-50.0")
+    assert found["first partial s"] == "1.00/1.00"
+    assert found["stable retracted"] == "0"
+
+
+def test_the_text_names_server_machine_build_and_date(whole: report.Report) -> None:
+    text = report.markdown(whole)
+    for part in ("ours, base", "a machine", "a build", "today", "0.50 s per second"):
+        assert part in text
+
+
+def test_without_the_offline_reference_its_cells_are_dashes() -> None:
+    sets = score_sets([score_clip(RUN)], 0.6)
+    about = report.About("ours", "m", "b", "d", 1, 600)
+    text = report.markdown(report.Report(about, Load(9, 2, 1, 3, {}), sets, []))
+    assert "| 0.0 | – | – |" in text
+    assert "offline reference" not in text
+
+
+def test_everything_is_written(whole: report.Report, tmp_path: Path) -> None:
+    report.write(whole, [RUN], tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    lines = json.loads((tmp_path / "out" / "timelines.json").read_text("utf-8"))
+    assert told["clips"][0]["text"] == "well done"
+    assert lines["some/one"]["settled"][0]["at_s"] == 2.0
+    assert (tmp_path / "out" / "report.md").read_text("utf-8").startswith("**ours")
+
+
+def test_machine_build_and_date_are_known() -> None:
+    assert "CPUs" in report.machine_name()
+    assert "libwhisper" in report.build_name()
+    assert report.now().endswith("UTC")
