@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -252,5 +253,5 @@ def test_any_fields_raise_only_peer_errors(op: str, fields: dict[str, object]) -
 @given(st.text())
 @example("9" * 5000)
 def test_any_text_raises_only_peer_errors(text: str) -> None:
-    with pytest.raises(PeerError):
-        decode_command(text)
+    with suppress(PeerError):
+        assert isinstance(decode_command(text), Command)

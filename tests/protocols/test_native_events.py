@@ -1,6 +1,7 @@
 """Reading and writing events."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -108,5 +109,5 @@ def test_only_events_can_be_written() -> None:
 
 @given(st.text() | st.text().map(lambda text: json.dumps({"type": text})))
 def test_any_text_raises_only_peer_errors(text: str) -> None:
-    with pytest.raises(PeerError):
-        decode_event(text)
+    with suppress(PeerError):
+        assert isinstance(decode_event(text), Event)
