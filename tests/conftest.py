@@ -5,12 +5,19 @@ import wave
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from whispercpp_ws.models.registry import resolve
 from whispercpp_ws.models.store import ModelStore
 
 
 ROOT = Path(__file__).parent.parent
+
+# No deadline: timing is for benchmarks, and a busy machine must not fail a test. The
+# same examples every time in CI, new ones at a desk.
+settings.register_profile("desk", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 @pytest.fixture(scope="session")
