@@ -23,8 +23,9 @@ MIN_MEAN_LOGPROB = -1.0
 """OpenAI's own thresholds for a failed decode."""
 
 HOPELESS_LOGPROB = -1.6
-"""A first decode below is dropped without another: 22 of 28 recordings of rain, engines,
-animals and music gave text below -1, most of it below -1.6; of 80 of speech, none did."""
+"""A first decode below is dropped without another. Of 28 recordings of rain, engines,
+animals and music 22 gave text below -1, most of it below -1.6; of 80 recordings of
+speech none gave any below -1.6."""
 
 HIDDEN_LOGPROB = -1.2
 """A partial below is not shown; half a word may be that unsure, noise mostly is."""
