@@ -114,7 +114,10 @@ class Endpointer:
         speaking = self._speaking()
         if self.phase is Phase.PAUSE and not speaking:
             return Input.ENDPOINT if self._pause_is_over() else Input.SILENCE
-        if self.phase is Phase.SPEECH and self._length_s() >= self._limit_s():
+        if (
+            self.phase is Phase.SPEECH
+            and self._length_s() >= self._tuning.max_utterance_s
+        ):
             return Input.LIMIT
         return Input.VOICE if speaking else Input.SILENCE
 
@@ -125,7 +128,7 @@ class Endpointer:
         return voiced >= OPEN_FRAMES
 
     def _pause_is_over(self) -> bool:
-        if self.is_held and self._length_s() < self._limit_s():
+        if self.is_held and self._length_s() < self._tuning.max_utterance_s:
             return False
         # Past the soft limit any pause long enough to cut at ends the utterance.
         needed_ms = self.endpoint_ms
@@ -135,9 +138,6 @@ class Endpointer:
 
     def _length_s(self) -> float:
         return (self.position - self.span.start) / SAMPLE_RATE
-
-    def _limit_s(self) -> float:
-        return self._tuning.max_utterance_s
 
     def _open(self) -> Signal:
         heard = self._unheard(self.position - HYSTERESIS_FRAMES * FRAME_SAMPLES)

@@ -42,9 +42,9 @@ class Tuning:
     switch_probability: float = 0.7
     """How sure a detection must be to leave the language heard before."""
     prompt_chars: int = 0
-    """Earlier text put before a final; 200 is about 50 tokens. Off: on 80 clips it
-    changed nothing (16.6 % of words wrong without, 17.2 % with), and after a doubled
-    phrase the next final left words out."""
+    """Earlier text put before a final; 200 is about 50 tokens. Off: of 1232
+    words on 80 clips 269 were wrong without and 277 with it, and after a doubled phrase
+    the next final left words out."""
     prompt_reset_s: float = 5.0
     """Silence after which earlier text no longer helps."""
     silent_ack_s: float = 5.0
