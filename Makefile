@@ -5,6 +5,7 @@ MODEL ?= base
 QUANT ?= q8_0
 # More options of `make bench`, such as BENCH='--offline --limit 6'.
 BENCH ?=
+BASELINES := build/baselines
 TEST_MODELS := base-q8_0 tiny.en-q8_0 silero-v6.2.0
 # Percent of lines and branches that `make check` wants covered.
 FAIL_UNDER ?= 99
@@ -12,6 +13,7 @@ FAIL_UNDER ?= 99
 VENV := .venv
 BIN := $(VENV)/bin
 WS := $(BIN)/python -m whispercpp_ws
+QUIET_PIP := pip --disable-pip-version-check --no-input install --quiet
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install
 
 # Only what was given here: the environment and a TOML file may name a model too.
@@ -29,6 +31,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	>&2; exit 1; }
 
 .PHONY: run test check lint format types coverage demo models bench readme clean
+.PHONY: bench-baselines
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -64,6 +67,26 @@ models: $(VENV)/installed
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m scripts.bench --model '$(MODEL)' --quant '$(QUANT)' $(BENCH)
+
+# Two servers to compare with, each in an environment of its own (about 2 GB), and the
+# weights of base for them: `make bench BENCH='--server whisper-live'` measures one.
+bench-baselines: $(BASELINES)/sliding-window/installed \
+		$(BASELINES)/whisper-live/installed $(BASELINES)/base/model.bin
+	@echo "Ready: make bench BENCH='--server sliding-window'"
+	@echo "       make bench BENCH='--server whisper-live'"
+
+$(BASELINES)/whisper-live/installed: scripts/bench/baselines/whisper-live.no-deps.txt
+$(BASELINES)/%/installed: scripts/bench/baselines/%.txt | $(VENV)/made
+	@echo 'Installing $* into $(@D) ...'
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m $(QUIET_PIP) --requirement $<
+	@$(if $(wildcard $(<:.txt=.no-deps.txt)),$(@D)/bin/python -m $(QUIET_PIP) \
+		--no-deps --requirement $(<:.txt=.no-deps.txt))
+	@touch $@
+
+$(BASELINES)/base/model.bin: | $(VENV)/installed
+	@echo 'Fetching the CTranslate2 files of base into $(@D) ...'
+	@$(BIN)/python -m scripts.bench.baselines.weights $(@D)
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs

@@ -46,6 +46,9 @@ class DecodeOptions:
     """Whether words need real start and end times; False leaves them approximate."""
     candidates: tuple[str, ...] = ()
     """Codes that "auto" chooses from; empty is every language of the model."""
+    context_s: float = 0.0
+    """Seconds at the window's start that are earlier speech, there to help the
+    decoder. Its words come too, but speech is only looked for behind it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,8 @@ class DecodeRequest:
     options: DecodeOptions = DecodeOptions()
     model: str = ""
     """Name of the model to use; empty is the server's default."""
+    threads: int = 1
+    """Threads of the decode; more than one only while lanes are idle."""
 
     @property
     def seconds(self) -> float:

@@ -56,6 +56,9 @@ class Hypothesis:
     """Wall seconds the decode took in its lane."""
     language_probability: float = 1.0
     """How sure the detection was, 0 to 1; 1 when the language was given."""
+    speech_s: float | None = None
+    """Seconds of the window that a voice detector of the engine takes for speech; None
+    when it has none. A window without speech is not decoded."""
 
 
 def join_words(words: Sequence[Word]) -> str:

@@ -3,14 +3,18 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.bench import offline, report
 from scripts.bench.adapters.base import Adapter
+from scripts.bench.adapters.environment import Environment
 from scripts.bench.adapters.ours import OurOptions, OurServer
+from scripts.bench.adapters.sliding_window import SlidingWindow
+from scripts.bench.adapters.unsettled import without_finals
+from scripts.bench.adapters.whisper_live import WhisperLive
 from scripts.bench.adapters.whisper_server import WhisperServer, WhisperServerOptions
 from scripts.bench.manifest import (
     ROOT,
@@ -21,16 +25,37 @@ from scripts.bench.manifest import (
     select,
 )
 from scripts.bench.run import Load, Streaming, stream_all
-from scripts.bench.scores import ClipRun, score_clip, score_sets
+from scripts.bench.scores import ClipRun, ClipScore, score_clip, score_sets
 from whispercpp_ws.cli.loading import fetched_model
 from whispercpp_ws.config import ModelConfig
-from whispercpp_ws.engines import load_engine
+from whispercpp_ws.engines import EngineOptions, load_engine
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
 
 
 DEFAULT_MANIFEST = ROOT.parent / "shared" / "speech" / "manifest.tsv"
 """Beside the checkout; without it the bundled sample is streamed."""
+
+BASELINES = ROOT / "build" / "baselines"
+"""Where `make bench-baselines` puts environments and weights."""
+
+OURS, WHISPER_SERVER = "ours", "whisper-server"
+ENVIRONMENTS: Mapping[str, Callable[[Environment, Path], Adapter]] = {
+    "sliding-window": SlidingWindow,
+    "whisper-live": WhisperLive,
+}
+"""Servers that run in an environment of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which server is measured, and where what it needs is."""
+
+    name: str
+    program: Path
+    """whisper.cpp's server."""
+    environment: Environment
+    """Of one of `ENVIRONMENTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +68,17 @@ class Job:
     how: Streaming
     output: Path
     has_offline: bool
-    whisper_server: Path | None
+    server: Server
     serve_options: tuple[str, ...] = ()
     """Further flags of this repository's server."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns 1 when it cannot run or a stream failed."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.whisper_server and args.server not in (None, WHISPER_SERVER):
+        parser.error(f"--whisper-server goes with --server {WHISPER_SERVER} only")
     try:
         return run(_job(args))
     except SpeechError as error:
@@ -61,13 +89,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(job: Job) -> int:
     """Stream, score, write and print; returns 1 when a stream failed."""
     model = fetched_model(job.models)
-    title, runs, load = asyncio.run(_streamed(job, model))
+    adapter = _adapter(job, model)
+    runs, load = asyncio.run(_streamed(job, adapter))
     texts = _offline_texts(job, model) if job.has_offline else None
     said = texts.texts if texts else {}
-    scores = [score_clip(run, said.get(run.clip.key)) for run in runs]
+    scores = [_score(adapter, run, said.get(run.clip.key)) for run in runs]
     sets = score_sets(scores, job.endpoint_ms / 1000)
     done = report.Report(
-        about=_about(job, title),
+        about=_about(job, adapter),
         load=load,
         sets=sets,
         clips=scores,
@@ -79,21 +108,21 @@ def run(job: Job) -> int:
     return 1 if any(score.failure for score in scores) else 0
 
 
-async def _streamed(job: Job, model: ModelSpec) -> tuple[str, list[ClipRun], Load]:
-    adapter = _adapter(job, model)
+async def _streamed(job: Job, adapter: Adapter) -> tuple[list[ClipRun], Load]:
     await adapter.start()
     print(f"Streaming {len(job.clips)} clips through {adapter.title}", flush=True)
     try:
-        runs, load = await stream_all(adapter, job.clips, job.how, _Progress(job))
+        return await stream_all(adapter, job.clips, job.how, _Progress(job, adapter))
     finally:
         await adapter.stop()
-    return adapter.title, runs, load
 
 
 def _adapter(job: Job, model: ModelSpec) -> Adapter:
-    log = job.output / "server.log"
-    if job.whisper_server is not None:
-        return WhisperServer(WhisperServerOptions(job.whisper_server, model.path), log)
+    log, server = job.output / "server.log", job.server
+    if server.name == WHISPER_SERVER:
+        return WhisperServer(WhisperServerOptions(server.program, model.path), log)
+    if server.name in ENVIRONMENTS:
+        return ENVIRONMENTS[server.name](server.environment, log)
     options = OurOptions(
         model=job.models.model,
         quant=job.models.quant,
@@ -105,28 +134,46 @@ def _adapter(job: Job, model: ModelSpec) -> Adapter:
 
 def _offline_texts(job: Job, model: ModelSpec) -> offline.OfflineTexts:
     print("Decoding the clips offline, on the full window", flush=True)
-    engine = load_engine("whispercpp", model.path, model=model.name, word_times=False)
+    engine = load_engine(
+        "whispercpp", model.path, EngineOptions(model.name, word_times=False)
+    )
     spoken = [clip for clip in job.clips if not clip.is_nonspeech]
     return offline.transcribe(engine, spoken, _print_offline)
+
+
+def _score(adapter: Adapter, run: ClipRun, offline_text: str | None) -> ClipScore:
+    score = score_clip(run, offline_text)
+    return score if adapter.has_finals else without_finals(score)
 
 
 class _Progress:
     """Prints a line for each clip that is through."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, adapter: Adapter) -> None:
+        self._adapter = adapter
         self._count = 0
         self._all = len(job.clips)
 
     def __call__(self, run: ClipRun) -> None:
         self._count += 1
-        score = score_clip(run)
-        wer, delay = score.edits.rate_percent, score.speech_end_to_final_s
+        score = _score(self._adapter, run, None)
         shown = (
             run.timeline.failure
             or f"{score.invented_words} invented words" * run.clip.is_nonspeech
-            or f"WER {wer or 0:.1f} %, final after {delay or 0:.2f} s"
+            or _in_short(score)
         )
         print(f"[{self._count}/{self._all}] {run.clip.key}: {shown}", flush=True)
+
+
+def _in_short(score: ClipScore) -> str:
+    first, delay = score.first_partial.after_speech_s, score.speech_end_to_final_s
+    told = {
+        "WER {:.1f} %": score.edits.rate_percent,
+        "first text after {:.2f} s": first,
+        "final after {:.2f} s": delay,
+    }
+    found = [form.format(value) for form, value in told.items() if value is not None]
+    return ", ".join(found) or "nothing"
 
 
 def _print_offline(clip: Clip) -> None:
@@ -142,11 +189,11 @@ def _draw(done: report.Report, runs: Sequence[ClipRun], folder: Path) -> None:
     plots.draw(done.clips, done.sets, shown, folder)
 
 
-def _about(job: Job, title: str) -> report.About:
+def _about(job: Job, adapter: Adapter) -> report.About:
     return report.About(
-        server=title,
+        server=adapter.title,
         machine=report.machine_name(),
-        build=report.build_name(),
+        build=adapter.build,
         date=report.now(),
         clients=job.how.clients,
         endpoint_ms=job.endpoint_ms,
@@ -168,8 +215,21 @@ def _job(args: argparse.Namespace) -> Job:
         how=Streaming(clients=args.clients, language="auto" if args.auto else ""),
         output=args.output or _default_output(),
         has_offline=args.offline,
-        whisper_server=args.whisper_server,
+        server=_server(args),
         serve_options=tuple(args.serve_options),
+    )
+
+
+def _server(args: argparse.Namespace) -> Server:
+    default = OURS if args.whisper_server is None else WHISPER_SERVER
+    name = args.server or default
+    return Server(
+        name=name,
+        program=args.whisper_server or Path(WHISPER_SERVER),
+        environment=Environment(
+            python=args.python or BASELINES / name / "bin" / "python",
+            ct2=args.ct2 or BASELINES / args.model,
+        ),
     )
 
 
@@ -206,14 +266,38 @@ def _parser() -> argparse.ArgumentParser:
     add("--endpoint", type=int, default=600, help="silence that ends, in ms")
     add("--offline", action="store_true", help="also decode on full windows (slow)")
     add("--output", type=Path, help="folder of the results (build/bench/<date>)")
+    _add_servers(parser)
+    add("serve_options", nargs="*", help="after --: more options of `serve`")
+    return parser
+
+
+def _add_servers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("server under test").add_argument
+    add(
+        "--server",
+        choices=[OURS, WHISPER_SERVER, *ENVIRONMENTS],
+        help="this repository's, whisper.cpp's own, faster-whisper over a window of "
+        "8 s, or WhisperLive (ours); `make bench-baselines` installs the last two",
+    )
     add(
         "--whisper-server",
         type=Path,
         metavar="PROGRAM",
-        help="measure whisper.cpp's own server instead of this repository's",
+        help="where whisper-server is, if not on PATH; alone it also chooses it",
     )
-    add("serve_options", nargs="*", help="after --: more options of `serve`")
-    return parser
+    add(
+        "--python",
+        type=Path,
+        metavar="PATH",
+        help="interpreter of sliding-window or whisper-live "
+        "(build/baselines/SERVER/bin/python)",
+    )
+    add(
+        "--ct2",
+        type=Path,
+        metavar="DIR",
+        help="CTranslate2 files of their model (build/baselines/MODEL)",
+    )
 
 
 def _positive(text: str) -> int:

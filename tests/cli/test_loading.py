@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from whispercpp_ws.cli import loading
-from whispercpp_ws.cli.loading import fetched_model, model_store
+from whispercpp_ws.cli.loading import fetched_model, fetched_vad, model_store
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.errors import ModelNotInCatalog
 from whispercpp_ws.models.atomic import Progress
@@ -40,6 +40,23 @@ def test_fetching_shows_its_progress(
     monkeypatch.setattr(loading, "resolve", fetch)
     assert fetched_model(ModelConfig(models_dir=tmp_path)) == spec
     assert capsys.readouterr().err == "base q8_0 100 % (5.0 of 5.0 MB)\n"
+
+
+def test_the_voice_detector_is_fetched_like_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(_store: ModelStore, model: str, quant: str, _bar: Progress) -> ModelSpec:
+        return ModelSpec(f"{model} {quant}", tmp_path, "ab", 5)
+
+    monkeypatch.setattr(loading, "resolve", fetch)
+    vad = fetched_vad(ModelConfig())
+    assert vad is not None and vad.name == "silero-v6.2.0 f16"
+    assert fetched_vad(ModelConfig(vad_model="")) is None
+
+
+def test_a_voice_detector_that_cannot_be_had_can_be_left_out(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotInCatalog, match="--vad-model '' does without it"):
+        fetched_vad(ModelConfig(models_dir=tmp_path, vad_model="sileri"))
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path) -> None:

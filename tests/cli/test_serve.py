@@ -96,11 +96,13 @@ def test_the_engine_process_gets_the_checked_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = ModelSpec("base-q8_0", Path("m/ggml.bin"), "ab" * 32, 7)
+    vad = ModelSpec("silero", Path("m/silero.bin"), "cd" * 32, 7)
     monkeypatch.setattr(serve, "fetched_model", lambda _config: model)
+    monkeypatch.setattr(serve, "fetched_vad", lambda _config: vad)
     spec = host_spec(ModelConfig(lanes=3))
     assert (spec.engine, spec.model, spec.lanes) == ("whispercpp", "base-q8_0", 3)
     assert (spec.path, spec.size_bytes) == (str(model.path), 7)
-    assert spec.sha256 == "ab" * 32
+    assert (spec.sha256, spec.vad_path) == ("ab" * 32, str(vad.path))
 
 
 def test_there_is_a_lane_for_each_usable_core() -> None:
@@ -145,10 +147,10 @@ def test_the_partial_model_has_its_own_quantisation_and_lanes(
 
     monkeypatch.setattr(serve, "fetched_model", fetched)
     config = ModelConfig(
-        model="small", lanes=2, partial_model="tiny", partial_quant="q5_1"
+        vad_model="", model="small", lanes=2, partial_model="tiny", partial_quant="q5_1"
     )
     final, partial = host_spec(config), partial_spec(config)
-    assert (final.model, final.lanes) == ("small-q8_0", 2)
+    assert (final.model, final.lanes, final.vad_path) == ("small-q8_0", 2, "")
     assert partial is not None
     assert (partial.model, partial.lanes) == ("tiny-q5_1", default_partial_lanes())
 

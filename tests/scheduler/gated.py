@@ -15,10 +15,12 @@ class GatedHost:
     def __init__(self, lanes: int = 1, *, languages: tuple[str, ...] = ("en",)) -> None:
         self.info = EngineInfo("gated", "none", languages, lanes)
         self.started: list[int] = []
+        self.threads: dict[int, int] = {}
         self.gates: dict[int, asyncio.Future[Hypothesis]] = {}
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         self.started.append(request.id)
+        self.threads[request.id] = request.threads
         self.gates[request.id] = asyncio.get_running_loop().create_future()
         return await self.gates[request.id]
 

@@ -34,6 +34,32 @@ async def test_no_more_decodes_run_than_there_are_lanes() -> None:
     assert [h.text for h in await asyncio.gather(*tasks)] == ["0", "1", "2"]
 
 
+async def test_a_final_takes_the_cores_of_idle_lanes() -> None:
+    host = GatedHost(lanes=3)
+    scheduler = Scheduler(host)
+    kinds = (Priority.PARTIAL, Priority.FINAL, Priority.SPECULATIVE)
+    tasks = []
+    for number, kind in enumerate(kinds):
+        decode = scheduler.decode(str(number), request(number, kind))
+        tasks.append(asyncio.create_task(decode))
+        await settle()
+    assert host.threads == {0: 1, 1: 2, 2: 1}
+    for number in range(3):
+        host.finish(number)
+    await asyncio.gather(*tasks)
+
+
+async def test_a_final_takes_no_cores_while_others_wait_or_beyond_a_limit() -> None:
+    host = GatedHost(lanes=16)
+    scheduler = Scheduler(host)
+    tasks = [asyncio.create_task(scheduler.decode(str(i), request(i))) for i in (0, 1)]
+    await settle()
+    assert host.threads == {0: 4, 1: 4}
+    for number in (0, 1):
+        host.finish(number)
+    await asyncio.gather(*tasks)
+
+
 async def test_a_final_of_another_session_passes_a_waiting_partial() -> None:
     host = GatedHost()
     scheduler = Scheduler(host)

@@ -76,6 +76,26 @@ def test_hopeless_text_is_dropped() -> None:
     assert not check(Hypothesis(), speech_s=5.0, drop_below=1.0).dropped
 
 
+def test_unsure_text_stays_where_a_detector_hears_speech() -> None:
+    assert not check(heard("the", logprob=-1.7, speech_s=0.8), speech_s=5.0).dropped
+    assert check(heard("the", logprob=-1.7, speech_s=0.5), speech_s=5.0).dropped
+
+
+def test_a_stock_phrase_needs_speech_that_a_detector_hears() -> None:
+    music = heard("Thank you.", logprob=-0.8, speech_s=0.4)
+    assert check(music, speech_s=12.0).dropped
+
+
+def test_noise_needs_no_words() -> None:
+    noisy = heard("only the start", speech_s=0.9)
+    assert check(noisy, speech_s=6.0, stretches=[(0.0, 6.0)]).tripped == ""
+
+
+def test_a_text_said_several_times_over_is_left_once() -> None:
+    line = "lobsters and lobsters " * 4
+    assert check(heard(line), speech_s=2.0).text == "lobsters and lobsters"
+
+
 def test_cries_spelt_out_are_dropped() -> None:
     checked = check(heard("AHHHHHHH! A-A-A-A-A-A yes"), speech_s=9.0)
     assert checked.text == "yes"

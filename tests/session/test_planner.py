@@ -1,6 +1,7 @@
 from collections import deque
 
 import numpy as np
+import pytest
 
 from tests.session.words import heard
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Priority
@@ -10,7 +11,7 @@ from whispercpp_ws.session.endpoint import Endpointer
 from whispercpp_ws.session.language import LanguageMemory
 from whispercpp_ws.session.planner import DecodePlanner, Purpose
 from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.session.utterance import Utterance
+from whispercpp_ws.session.utterance import Part, Utterance
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceFrame
 
 
@@ -42,14 +43,16 @@ class Scene:
             self.buffer.append(np.zeros(FRAME_SAMPLES, np.float32))
             self.endpointer.receive(frame)
         if self.utterance is None:
-            self.utterance = Utterance(1, self.options, self.endpointer.span, 0)
+            span = self.endpointer.span
+            part = Part(max(0, span.start - SAMPLE_RATE * 3 // 10))
+            self.utterance = Utterance(1, self.options, span, [part])
 
     def ask(self) -> DecodeRequest | None:
         return self.planner.next(self.waiting, self.utterance)
 
     def end(self) -> Utterance:
         assert self.utterance is not None
-        self.utterance.window_end = self.planner.tail_end(self.utterance)
+        self.utterance.close_part(self.planner.tail_end(self.utterance))
         self.waiting.append(self.utterance)
         ended, self.utterance = self.utterance, None
         return ended
@@ -57,7 +60,7 @@ class Scene:
 
 def test_nothing_is_asked_before_a_step_of_speech() -> None:
     scene = Scene()
-    scene.speak(0.4)
+    scene.speak(0.24)
     assert scene.ask() is None
 
 
@@ -129,23 +132,104 @@ def test_a_final_overtakes_a_partial_that_is_out() -> None:
     assert request is not None and request.priority is Priority.FINAL
 
 
-def test_a_long_partial_window_is_cut_at_its_last_pause() -> None:
+def test_a_partial_that_took_long_makes_the_next_one_wait_longer() -> None:
     scene = Scene()
-    scene.speak(5.0)
+    scene.speak(1.0)
+    request = scene.ask()
+    assert request is not None and scene.utterance is not None
+    scene.planner.answer(request.id)
+    scene.utterance.shown, scene.utterance.partial_cost_s = "words", 0.6
+    scene.speak(1.1)
+    assert scene.ask() is None
+    scene.speak(0.1)
+    assert scene.ask() is not None
+
+
+def test_no_partial_waits_for_ever() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    request = scene.ask()
+    assert request is not None and scene.utterance is not None
+    scene.planner.answer(request.id)
+    scene.utterance.shown, scene.utterance.partial_cost_s = "words", 60.0
+    scene.speak(2.0)
+    assert scene.ask() is not None
+
+
+def test_a_closed_part_is_decoded_while_the_utterance_goes_on() -> None:
+    scene = Scene()
+    scene.speak(2.0)
+    assert scene.utterance is not None
+    scene.utterance.close_part(SAMPLE_RATE)
+    scene.utterance.parts.append(Part(SAMPLE_RATE))
+    request = scene.ask()
+    assert request is not None and request.priority is Priority.SPECULATIVE
+    assert request.seconds == 1.0
+    scene.speak(2.0)
+    assert scene.ask() is None
+    scene.end()
+    assert scene.ask() is None
+    assert scene.planner.answer(request.id) is not None
+
+
+def test_a_final_hears_the_speech_before_a_short_silence() -> None:
+    scene = Scene()
+    scene.speak(1.0)
     scene.pause(0.4)
-    scene.speak(4.0)
+    scene.speak(1.0)
+    scene.pause(0.8)
+    scene.utterance = None
+    scene.speak(1.0)
+    scene.end()
+    request = scene.ask()
+    assert request is not None and request.options.word_times
+    # From the middle of the first pause to the end of the speech.
+    assert request.seconds == pytest.approx(0.2 + 1.0 + 0.8 + 1.0)
+    assert request.options.context_s == pytest.approx(0.2 + 1.0 + 0.8 - 0.3)
+
+
+@pytest.mark.parametrize(("pause_s", "speech_s"), [(1.2, 1.0), (0.8, 11.0)])
+def test_speech_long_before_or_more_than_fits_is_no_context(
+    pause_s: float, speech_s: float
+) -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    scene.pause(0.4)
+    scene.speak(1.0)
+    scene.pause(pause_s)
+    scene.utterance = None
+    scene.speak(speech_s)
+    scene.end()
+    request = scene.ask()
+    assert request is not None and request.options.context_s == 0.0
+
+
+def test_a_second_decode_hears_no_other_speech() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    scene.pause(0.4)
+    scene.speak(1.0)
+    scene.pause(0.8)
+    scene.utterance = None
+    scene.speak(1.0)
+    ended = scene.end()
     request = scene.ask()
     assert request is not None
-    asked = scene.planner.answer(request.id)
-    assert asked is not None and asked.purpose is Purpose.CLOSING_PARTIAL
-    assert asked.end == int(5.2 * SAMPLE_RATE)
+    scene.planner.answer(request.id)
+    ended.parts[0].retried = True
+    again = scene.ask()
+    assert again is not None and again.options.context_s == 0.0
+    assert again.options.audio_ctx > request.options.audio_ctx
 
 
-def test_a_long_partial_window_without_a_pause_stays_whole() -> None:
-    scene = Scene()
-    scene.speak(9.0)
-    request = scene.ask()
-    assert request is not None and request.seconds == 9.0
+def test_a_longer_window_is_a_first_decode_again() -> None:
+    part = Part(0)
+    part.ask(100)
+    part.retried = True
+    part.ask(100)
+    assert part.retried
+    part.ask(200)
+    assert not part.retried
 
 
 def test_the_language_is_detected_before_the_final() -> None:
@@ -174,17 +258,17 @@ def test_a_window_names_the_languages_to_choose_from_and_the_task() -> None:
     assert request.options.translate
 
 
-def test_a_retry_takes_the_full_window_without_a_prompt() -> None:
+def test_a_retry_takes_more_room_and_no_prompt() -> None:
     scene = Scene(SessionOptions(language="en", prompt="glossary"))
     scene.speak(2.0)
     ended = scene.end()
     first = scene.ask()
     assert first is not None and first.options.prompt == "glossary"
     scene.planner.answer(first.id)
-    ended.retried = True
+    ended.parts[0].retried = True
     again = scene.ask()
     assert again is not None
-    assert (again.options.audio_ctx, again.options.prompt) == (1500, "")
+    assert (again.options.audio_ctx, again.options.prompt) == (350, "")
 
 
 def test_the_next_final_is_prompted_with_the_one_before() -> None:

@@ -11,7 +11,13 @@ def spoken(text: str, *, word_s: float = 0.4) -> tuple[Word, ...]:
     )
 
 
-def heard(text: str, *, logprob: float = -0.2, language: str = "en") -> Hypothesis:
+def heard(
+    text: str,
+    *,
+    logprob: float = -0.2,
+    language: str = "en",
+    speech_s: float | None = None,
+) -> Hypothesis:
     """Make what an engine would return for a line."""
     words = spoken(text)
-    return Hypothesis(text, words, language, len(words), logprob)
+    return Hypothesis(text, words, language, len(words), logprob, speech_s=speech_s)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from whispercpp_ws.access.listen import check_listen
-from whispercpp_ws.cli.loading import fetched_model
+from whispercpp_ws.cli.loading import fetched_model, fetched_vad
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.config import Config, ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
@@ -61,7 +61,7 @@ def host_spec(config: ModelConfig) -> HostSpec:
     lanes = config.lanes or usable_cores()
     if config.engine == "scripted":
         return HostSpec("scripted", "scripted", lanes=lanes)
-    model = fetched_model(config)
+    model, vad = fetched_model(config), fetched_vad(config)
     return HostSpec(
         engine=config.engine,
         model=model.name,
@@ -69,6 +69,7 @@ def host_spec(config: ModelConfig) -> HostSpec:
         lanes=lanes,
         size_bytes=model.size,
         sha256=model.sha256,
+        vad_path=str(vad.path) if vad else "",
     )
 
 

@@ -15,7 +15,7 @@ from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.client.audio import read_mono
 from whispercpp_ws.config.table import LANGUAGE
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeOptions
-from whispercpp_ws.engines import load_engine
+from whispercpp_ws.engines import EngineOptions, load_engine
 from whispercpp_ws.engines.base import Engine, Lane
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.session.resample import resample
@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
     )
     _refuse_mixed_captions(job)
     spec = fetched_model(config_from(args).models)
-    engine = load_engine("whispercpp", spec.path, model=spec.name, word_times=False)
+    engine = load_engine(
+        "whispercpp", spec.path, EngineOptions(spec.name, word_times=False)
+    )
     with _ctrl_c_at_once():
         transcribe_files(job, engine)
     return 0

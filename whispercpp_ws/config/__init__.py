@@ -61,6 +61,8 @@ class ModelConfig:
     quant: str = "q8_0"
     """A quantisation of the catalogue, or "f16" for the model as published."""
     models_dir: Path = Path("models")
+    vad_model: str = "silero-v6.2.0"
+    """The voice detector; empty decodes all that webrtcvad takes for speech."""
     engine: str = "whispercpp"
     lanes: int = 0
     """Decodes at once; 0 is one per core."""

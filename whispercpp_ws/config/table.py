@@ -220,6 +220,13 @@ OPTIONS = (
         "models-dir", "models", "models_dir", PATH, "folder of the downloaded models"
     ),
     Option(
+        "vad-model",
+        "models",
+        "vad_model",
+        Text(r"[\w.-]*", "a catalogue name, or nothing"),
+        "catalogue name of the voice detector that keeps noise from being decoded",
+    ),
+    Option(
         "engine",
         "models",
         "engine",

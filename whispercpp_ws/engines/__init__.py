@@ -1,15 +1,27 @@
 """Wrap decoder libraries behind one contract."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from whispercpp_ws.engines.base import Engine
 from whispercpp_ws.errors import ConfigError
 
 
-def load_engine(
-    kind: str, path: Path, *, model: str, lanes: int = 1, word_times: bool = True
-) -> Engine:
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How an engine is loaded."""
+
+    model: str
+    """Catalogue name, for messages and `info`."""
+    lanes: int = 1
+    word_times: bool = True
+    """Whether to place words in the audio, at some cost for every decode."""
+    vad: Path | None = None
+    """File of a voice detector; windows without speech are then not decoded."""
+
+
+def load_engine(kind: str, path: Path, options: EngineOptions) -> Engine:
     """
     Load a model with the engine named `kind`, importing only that engine's library.
 
@@ -20,22 +32,28 @@ def load_engine(
     if kind not in _LOADERS:
         names = ", ".join(sorted(_LOADERS))
         raise ConfigError(f"engine: expected one of {names}, got {kind!r}")
-    return _LOADERS[kind](path, model, lanes, word_times)
+    return _LOADERS[kind](path, options)
 
 
-def _load_whispercpp(path: Path, model: str, lanes: int, word_times: bool) -> Engine:
+def _load_whispercpp(path: Path, options: EngineOptions) -> Engine:
     from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
 
-    return WhisperCppEngine.load(path, model=model, lanes=lanes, word_times=word_times)
+    return WhisperCppEngine.load(
+        path,
+        model=options.model,
+        lanes=options.lanes,
+        word_times=options.word_times,
+        vad=options.vad,
+    )
 
 
-def _load_scripted(_path: Path, model: str, _lanes: int, _word_times: bool) -> Engine:
+def _load_scripted(_path: Path, options: EngineOptions) -> Engine:
     from whispercpp_ws.engines.scripted import ScriptedEngine
 
-    return ScriptedEngine(model=model)
+    return ScriptedEngine(model=options.model)
 
 
-_LOADERS: dict[str, Callable[[Path, str, int, bool], Engine]] = {
+_LOADERS: dict[str, Callable[[Path, EngineOptions], Engine]] = {
     "scripted": _load_scripted,
     "whispercpp": _load_whispercpp,
 }

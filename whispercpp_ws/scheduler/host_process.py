@@ -25,7 +25,7 @@ from whispercpp_ws.decoding import (
     DecodeRequest,
     Priority,
 )
-from whispercpp_ws.engines import load_engine
+from whispercpp_ws.engines import EngineOptions, load_engine
 from whispercpp_ws.engines.base import Engine, Lane
 from whispercpp_ws.errors import BadModelFile, EngineError, SpeechError
 from whispercpp_ws.scheduler.wire import (
@@ -74,9 +74,12 @@ class Host:
         self._engine: Engine = load_engine(
             spec.engine,
             Path(spec.path),
-            model=spec.model,
-            lanes=spec.lanes,
-            word_times=spec.word_times,
+            EngineOptions(
+                model=spec.model,
+                lanes=spec.lanes,
+                word_times=spec.word_times,
+                vad=Path(spec.vad_path) if spec.vad_path else None,
+            ),
         )
         self._lanes = [self._engine.open_lane() for _ in range(spec.lanes)]
         for lane in self._lanes:

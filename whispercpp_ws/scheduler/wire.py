@@ -50,6 +50,8 @@ class HostSpec:
     sha256: str = ""
     """Expected checksum of the file; empty leaves it unchecked."""
     word_times: bool = True
+    vad_path: str = ""
+    """File of the voice detector; empty decodes every window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ def _request_fields(message: Decode) -> dict[str, Any]:
         "priority": int(request.priority),
         "options": asdict(request.options),
         "model": request.model,
+        "threads": request.threads,
     }
 
 
@@ -192,6 +195,7 @@ def _parse_decode(fields: dict[str, Any], payload: bytes) -> Decode:
         samples=np.frombuffer(payload, np.float32),
         options=DecodeOptions(**options),
         model=fields["model"],
+        threads=fields["threads"],
     )
     return Decode(fields["ticket"], request)
 

@@ -22,6 +22,9 @@ CUT_SEARCH_FRAMES = 500
 QUIET_SEARCH_FRAMES = 150
 """3 s before the limit in which the quietest frame is cut when there is no pause."""
 
+MAX_SILENCES = 64
+"""Silences remembered; no more fit into the longest context."""
+
 HISTORY_FRAMES = 1500
 """30 s of frames remembered, all of an utterance."""
 
@@ -71,6 +74,10 @@ class Endpointer:
         self.span = Span(0, 0)
         self.ended = self.span
         self.cut_at = 0
+        self.cut_after = 0
+        """Where an utterance may be cut at the earliest."""
+        self.silences: deque[tuple[int, int]] = deque(maxlen=MAX_SILENCES)
+        """Finished silences of the stream, as (start, end), oldest first."""
         self._tuning = tuning
         self._history: deque[VoiceFrame] = deque(maxlen=HISTORY_FRAMES)
         self._recent: deque[bool] = deque(maxlen=HYSTERESIS_FRAMES)
@@ -141,13 +148,16 @@ class Endpointer:
 
     def _open(self) -> Signal:
         heard = self._unheard(self.position - HYSTERESIS_FRAMES * FRAME_SAMPLES)
+        self.silences.append((self.ended.speech_end, heard[0]))
         self.span = Span(heard[0], self.position, len(heard))
         return Signal.STARTED
 
     def _resume(self) -> None:
         heard = self._unheard(self.span.speech_end)
         if heard[0] - self.span.speech_end >= MIN_PAUSE_FRAMES * FRAME_SAMPLES:
-            self.span.pauses.append((self.span.speech_end, heard[0]))
+            pause = (self.span.speech_end, heard[0])
+            self.span.pauses.append(pause)
+            self.silences.append(pause)
         self.span.voiced_frames += len(heard)
         self.span.speech_end = self.position
 
@@ -174,14 +184,15 @@ class Endpointer:
         return Signal.CUT
 
     def _best_cut(self) -> tuple[int, int]:
-        oldest = self.position - CUT_SEARCH_FRAMES * FRAME_SAMPLES
+        searched = self.position - CUT_SEARCH_FRAMES * FRAME_SAMPLES
+        oldest = max(searched, self.cut_after)
         recent = [pause for pause in self.span.pauses if pause[0] >= oldest]
         if recent:
             return max(recent, key=lambda pause: pause[1] - pause[0])
         # The newest frames stay: a cut must leave the next utterance some speech.
-        searched = list(self._history)[-QUIET_SEARCH_FRAMES:-HYSTERESIS_FRAMES]
-        quietest = min(range(len(searched)), key=lambda i: searched[i].energy)
-        behind = len(searched) + HYSTERESIS_FRAMES - quietest
+        frames = list(self._history)[-QUIET_SEARCH_FRAMES:-HYSTERESIS_FRAMES]
+        quietest = min(range(len(frames)), key=lambda i: frames[i].energy)
+        behind = len(frames) + HYSTERESIS_FRAMES - quietest
         return (self.position - behind * FRAME_SAMPLES,) * 2
 
     def _voiced_since(self, start: int) -> int:

@@ -27,6 +27,10 @@ HOPELESS_LOGPROB = -1.6
 animals and music 22 gave text below -1, most of it below -1.6; of 80 recordings of
 speech none gave any below -1.6."""
 
+SURE_SPEECH_S = 0.7
+"""Speech that a voice detector found, from which on a text is published however unsure
+it is. A sneeze and a chainsaw had 0.5 and 0.6 s of it."""
+
 HIDDEN_LOGPROB = -1.2
 """A partial below is not shown; half a word may be that unsure, noise mostly is."""
 
@@ -113,10 +117,11 @@ def check(
         hypothesis: as the engine returned it.
         speech_s: voiced seconds of its window.
         stretches: where speech was heard, when words with real times must cover it.
-        drop_below: mean log probability below which nothing was said at all.
+        drop_below: mean log probability below which nothing was said at all, unless
+            a voice detector is sure that something was.
     """
     spoken = without_stutter(without_annotations(hypothesis.words))
-    if spoken and hypothesis.mean_logprob < drop_below:
+    if spoken and hypothesis.mean_logprob < drop_below and not is_speech(hypothesis):
         return Checked((), "logprob", dropped=True)
     uncut = without_long_runs(spoken)
     words = without_short_runs(uncut)
@@ -126,9 +131,22 @@ def check(
     if len(words) < len(uncut):
         return Checked(words, "loop", is_cut)
     tripped = _tripped(hypothesis, words, speech_s=speech_s, is_cut=is_cut)
-    if not tripped and longest_unworded_s(words, stretches) > MAX_UNWORDED_S:
+    unworded_s = longest_unworded_s(words, stretches)
+    if not tripped and _of_speech(hypothesis, unworded_s) > MAX_UNWORDED_S:
         tripped = "unworded"
     return Checked(words, tripped, is_cut)
+
+
+def is_speech(hypothesis: Hypothesis) -> bool:
+    """Tell whether a voice detector is sure of its speech; False without one."""
+    return hypothesis.speech_s is not None and hypothesis.speech_s >= SURE_SPEECH_S
+
+
+def _of_speech(hypothesis: Hypothesis, seconds: float) -> float:
+    """Bound a duration by the speech in it, where a voice detector measured that."""
+    if hypothesis.speech_s is None:
+        return seconds
+    return min(seconds, hypothesis.speech_s)
 
 
 def _tripped(
@@ -164,7 +182,9 @@ def is_invented(
     hypothesis: Hypothesis, words: Sequence[Word], *, speech_s: float
 ) -> bool:
     """Tell whether short, unsure text is one of Whisper's stock phrases."""
-    if speech_s >= SHORT_SPEECH_S or hypothesis.mean_logprob > LOW_CONFIDENCE_LOGPROB:
+    if _of_speech(hypothesis, speech_s) >= SHORT_SPEECH_S:
+        return False
+    if hypothesis.mean_logprob > LOW_CONFIDENCE_LOGPROB:
         return False
     line = join_words(words).casefold()
     return "".join(c for c in line if c.isalnum() or c == " ") in _INVENTED
@@ -241,5 +261,11 @@ def _first_copy_end(words: list[str], runs: Sequence[tuple[int, int]]) -> int:
         for start in range(len(words) - copies * length + 1):
             run = words[start : start + length]
             if words[start : start + copies * length] == run * copies:
-                return start + length
+                return start + _period(run)
     return 0
+
+
+def _period(run: list[str]) -> int:
+    """Return the length of the shortest run that this one is made of."""
+    lengths = (n for n in range(1, len(run)) if len(run) % n == 0)
+    return next((n for n in lengths if run[:n] * (len(run) // n) == run), len(run))

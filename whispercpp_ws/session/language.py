@@ -45,6 +45,9 @@ class LanguageMemory:
 
     def hear(self, language: str, probability: float) -> str:
         """Take a detection and return the language the utterance is held to be in."""
+        if probability == 0.0:
+            # No speech was heard in it.
+            return self._heard or language
         if not self._heard or probability >= self._switch_probability:
             self._heard = language
         return self._heard

@@ -1,7 +1,7 @@
 """Decide which window of a session is decoded next, and what its result is for."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from whispercpp_ws.decoding import (
@@ -15,16 +15,14 @@ from whispercpp_ws.session.endpoint import Endpointer
 from whispercpp_ws.session.language import AUTO, LanguageMemory
 from whispercpp_ws.session.phases import Phase
 from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.session.utterance import Utterance
-from whispercpp_ws.session.window import trimmed_options
+from whispercpp_ws.session.utterance import Part, Utterance
+from whispercpp_ws.session.window import audio_ctx_for, trimmed_options
 
 
 class Purpose(Enum):
     """What a decode is for."""
 
     PARTIAL = auto()
-    CLOSING_PARTIAL = auto()
-    """The last decode of a partial window that was cut at a pause."""
     LANGUAGE = auto()
     FINAL = auto()
 
@@ -35,10 +33,21 @@ class Asked:
 
     purpose: Purpose
     utterance: Utterance
+    part: Part
     start: int
     end: int
     at_pause: bool
     """Whether the window ends in silence, so that its last word is whole."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the window."""
+        return (self.end - self.start) / SAMPLE_RATE
+
+    @property
+    def context_s(self) -> float:
+        """Seconds of the window before the part."""
+        return max(0, self.part.start - self.start) / SAMPLE_RATE
 
 
 class DecodePlanner:
@@ -77,9 +86,11 @@ class DecodePlanner:
             open_utterance: the one being spoken, if any.
         """
         if waiting:
-            return self._final(waiting[0], Priority.FINAL)
+            return self._closed(waiting[0], Priority.FINAL)
         if open_utterance is None:
             return None
+        if open_utterance.undecoded_part is not None:
+            return self._closed(open_utterance, Priority.SPECULATIVE)
         return self._ahead(open_utterance) or self._partial(open_utterance)
 
     def answer(self, request_id: int) -> Asked | None:
@@ -100,88 +111,110 @@ class DecodePlanner:
         self._prompt = _last_words(joined, self._tuning.prompt_chars)
         self._prompt_end = utterance.span.speech_end
 
-    def _final(self, utterance: Utterance, priority: Priority) -> DecodeRequest | None:
-        """Ask for the language, then for all of an utterance that is over."""
-        end = utterance.window_end or self.tail_end(utterance)
-        self._forget_other_finals(utterance, end)
+    def _closed(self, utterance: Utterance, priority: Priority) -> DecodeRequest | None:
+        """Ask for the first closed part that is not decoded yet."""
+        part = utterance.undecoded_part
+        if part is None or part.end is None:
+            return None
+        return self._final(utterance, part, part.end, priority)
+
+    def _ahead(self, utterance: Utterance) -> DecodeRequest | None:
+        """Ask for what will be the last part if the silence lasts."""
+        part = utterance.open_part
+        if part is None or self._endpointer.phase is not Phase.PAUSE:
+            return None
+        if self._endpointer.silence_samples < self._samples(self._tuning.tail_ms):
+            return None
+        end = self.tail_end(utterance)
+        if part.heard and part.heard_end == end:
+            return None
+        return self._final(utterance, part, end, Priority.SPECULATIVE)
+
+    def _final(
+        self, utterance: Utterance, part: Part, end: int, priority: Priority
+    ) -> DecodeRequest | None:
+        """Ask for the language, then for all of a part."""
+        self._forget_other_finals(part, end)
         if self._is_out(Purpose.FINAL, Purpose.LANGUAGE):
             return None
         if utterance.awaits_language:
             return self._language(utterance, priority)
-        asked = Asked(Purpose.FINAL, utterance, utterance.window_start, end, True)
+        part.ask(end)
+        start = part.start if part.retried else self._context_start(part, end)
+        asked = Asked(Purpose.FINAL, utterance, part, start, end, True)
         return self._ask(asked, priority, self._final_options(asked))
 
-    def _ahead(self, utterance: Utterance) -> DecodeRequest | None:
-        """Ask for what will be the final if the silence lasts."""
-        if self._endpointer.phase is not Phase.PAUSE:
-            return None
-        long_enough = self._samples(self._tuning.tail_ms)
-        if self._endpointer.silence_samples < long_enough:
-            return None
-        if utterance.decoded and utterance.decoded_end == self.tail_end(utterance):
-            return None
-        return self._final(utterance, Priority.SPECULATIVE)
+    def _context_start(self, part: Part, end: int) -> int:
+        """Return where the window of a part starts: with speech before it, if any."""
+        longest = round(self._tuning.context_s * SAMPLE_RATE)
+        longest_gap = round(self._tuning.context_gap_s * SAMPLE_RATE)
+        shortest = self._samples(self._tuning.min_cut_pause_ms)
+        earliest, start = max(end - longest, self._buffer.first), part.start
+        for since, until in reversed(self._endpointer.silences):
+            middle = (since + until) // 2
+            if since >= part.start:
+                continue
+            if until - since > longest_gap or middle < earliest:
+                break
+            if until <= part.start and until - since >= shortest:
+                start = middle
+        return start
 
     def _language(self, utterance: Utterance, priority: Priority) -> DecodeRequest:
-        start, end = utterance.window_start, utterance.detect_until or 0
-        asked = Asked(Purpose.LANGUAGE, utterance, start, end, False)
+        part, end = utterance.parts[0], utterance.detect_until or 0
+        asked = Asked(Purpose.LANGUAGE, utterance, part, part.start, end, False)
         return self._ask(asked, priority, self._window_options(asked, AUTO))
 
     def _partial(self, utterance: Utterance) -> DecodeRequest | None:
-        if self._out or not utterance.options.partials:
+        part = utterance.open_part
+        if self._out or part is None or not utterance.options.partials:
             return None
         if utterance.awaits_language:
             return self._language(utterance, Priority.PARTIAL)
         if not self._is_partial_due(utterance):
             return None
-        utterance.partial_at = self._endpointer.position
-        utterance.partial_voiced_s = utterance.span.voiced_s
-        asked = self._partial_window(utterance)
+        end = self._endpointer.position
+        at_pause = self._endpointer.phase is Phase.PAUSE
+        self.note_shown(utterance, end)
+        asked = Asked(Purpose.PARTIAL, utterance, part, part.start, end, at_pause)
         language = utterance.language or self._assumed(utterance)
         return self._ask(asked, Priority.PARTIAL, self._window_options(asked, language))
+
+    def note_shown(self, utterance: Utterance, end: int) -> None:
+        """Count the next step from here: the text up to `end` is, or will be, known."""
+        utterance.partial_at = end
+        utterance.partial_voiced_s = utterance.span.voiced_s
 
     def _is_partial_due(self, utterance: Utterance) -> bool:
         passed = self._endpointer.position - utterance.partial_at
         spoken_s = utterance.span.voiced_s - utterance.partial_voiced_s
         enough_s = self._tuning.min_new_speech_ms / 1000
-        return passed >= self._samples(self._tuning.step_ms) and spoken_s >= enough_s
+        return passed >= self._step(utterance) and spoken_s >= enough_s
 
-    def _partial_window(self, utterance: Utterance) -> Asked:
-        start, end = utterance.partial_start, self._endpointer.position
-        pause = self._cut_inside(utterance)
-        if pause is not None:
-            return Asked(Purpose.CLOSING_PARTIAL, utterance, start, pause, True)
-        at_pause = self._endpointer.phase is Phase.PAUSE
-        return Asked(Purpose.PARTIAL, utterance, start, end, at_pause)
-
-    def _cut_inside(self, utterance: Utterance) -> int | None:
-        """Find the pause at which a partial window that has grown too long is cut."""
-        start = utterance.partial_start
-        length = self._endpointer.position - start
-        if length < self._tuning.partial_window_s * SAMPLE_RATE:
-            return None
-        shortest = self._samples(self._tuning.min_cut_pause_ms)
-        middles = [
-            (since + until) // 2
-            for since, until in utterance.span.pauses
-            if since > start and until - since >= shortest
-        ]
-        return middles[-1] if middles else None
+    def _step(self, utterance: Utterance) -> int:
+        """Return the samples between two partials: more where they cost more."""
+        if not utterance.shown:
+            return self._samples(self._tuning.first_step_ms)
+        cost_ms = 1000 * utterance.partial_cost_s * self._tuning.step_costs
+        step_ms = max(self._tuning.step_ms, cost_ms)
+        return self._samples(round(min(step_ms, self._tuning.longest_step_ms)))
 
     def _final_options(self, asked: Asked) -> DecodeOptions:
         utterance = asked.utterance
         language = utterance.language or self._assumed(utterance)
-        if utterance.retried:
-            # A whole window, unprompted, is what the model was trained on.
-            return DecodeOptions(
-                language=language,
-                candidates=utterance.options.candidates,
-                translate=utterance.options.translate,
-                max_tokens=self._window_options(asked, language).max_tokens,
-                word_times=utterance.options.words,
-            )
+        options = self._window_options(asked, language, word_times=True)
+        if asked.part.retried:
+            # Unprompted, with the room that the decoder's training always had.
+            margin_s = self._tuning.retry_margin_s
+            audio_ctx = audio_ctx_for(asked.seconds, margin_s=margin_s)
+            return replace(options, audio_ctx=audio_ctx)
         prompt = f"{utterance.options.prompt} {self._prompt_for(utterance)}".strip()
-        return self._window_options(asked, language, prompt=prompt, word_times=True)
+        if not asked.context_s:
+            return replace(options, prompt=prompt)
+        # Words are told from those of the context by their times.
+        return replace(
+            options, prompt=prompt, context_s=asked.context_s, word_times=True
+        )
 
     def _prompt_for(self, utterance: Utterance) -> str:
         """Return earlier text, unless it lies too far back to be about the same."""
@@ -194,16 +227,14 @@ class DecodePlanner:
         asked: Asked,
         language: str,
         *,
-        prompt: str = "",
         word_times: bool = False,
     ) -> DecodeOptions:
         return trimmed_options(
-            (asked.end - asked.start) / SAMPLE_RATE,
+            asked.seconds,
             language=language,
             candidates=asked.utterance.options.candidates,
             translate=asked.utterance.options.translate,
             margin_s=self._tuning.margin_s,
-            prompt=prompt,
             word_times=word_times and asked.utterance.options.words,
         )
 
@@ -219,10 +250,10 @@ class DecodePlanner:
     def _is_out(self, *purposes: Purpose) -> bool:
         return any(asked.purpose in purposes for asked in self._out.values())
 
-    def _forget_other_finals(self, utterance: Utterance, end: int) -> None:
+    def _forget_other_finals(self, part: Part, end: int) -> None:
         """Let go of a speculative final whose audio is not what it turned out to be."""
         for request_id, asked in list(self._out.items()):
-            same = asked.utterance is utterance and asked.end == end
+            same = asked.part is part and asked.end == end
             if asked.purpose is Purpose.FINAL and not same:
                 del self._out[request_id]
 

@@ -13,9 +13,7 @@ the count of samples, so the same PCM in any chunking gives the same finals.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import fields, replace
-from math import exp
 
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Samples
 from whispercpp_ws.errors import BadAudio, SpeechError
@@ -24,7 +22,6 @@ from whispercpp_ws.events import (
     Ended,
     Event,
     Failed,
-    Final,
     Partial,
     Reconfigure,
     SessionOptions,
@@ -37,21 +34,16 @@ from whispercpp_ws.session.endpoint import (
     Endpointer,
     Signal,
 )
-from whispercpp_ws.session.guards import (
-    HIDDEN_LOGPROB,
-    HOPELESS_LOGPROB,
-    MIN_MEAN_LOGPROB,
-    Checked,
-    check,
-)
+from whispercpp_ws.session.finals import final_of, is_doubtful, take_decode, text_of
+from whispercpp_ws.session.guards import HIDDEN_LOGPROB, Checked, check
 from whispercpp_ws.session.language import LanguageMemory
 from whispercpp_ws.session.phases import Input, Phase
 from whispercpp_ws.session.planner import Asked, DecodePlanner, Purpose
 from whispercpp_ws.session.resample import StreamResampler
 from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.session.utterance import Utterance
+from whispercpp_ws.session.utterance import Part, Utterance
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
-from whispercpp_ws.transcript import Hypothesis, Word
+from whispercpp_ws.transcript import Hypothesis
 
 
 DEFAULT_TUNING = Tuning()
@@ -141,23 +133,22 @@ class Session:
             return
         utterance = asked.utterance
         if asked.purpose is Purpose.FINAL:
-            utterance.decoded, utterance.decoded_end = hypothesis, asked.end
-            self._settle()
-            return
-        if asked.purpose is Purpose.LANGUAGE:
+            self._take_final(asked, hypothesis)
+        elif asked.purpose is Purpose.LANGUAGE:
             utterance.language = self._languages.hear(
                 hypothesis.language, hypothesis.language_probability
             )
         elif utterance is self._open:
+            utterance.partial_cost_s = hypothesis.decode_s
             self._show(asked, hypothesis)
 
     def receive_failure(self, request_id: int, error: SpeechError) -> None:
         """Take the failure of a decode: a partial is forgotten, a final ends it all."""
         asked = self._planner.answer(request_id)
-        partials = (Purpose.PARTIAL, Purpose.CLOSING_PARTIAL)
-        if asked is not None and asked.purpose not in partials and not self._is_over:
-            self._error = error
-            self._finish()
+        if asked is None or asked.purpose is Purpose.PARTIAL or self._is_over:
+            return
+        self._error = error
+        self._finish()
 
     # What comes out
 
@@ -190,7 +181,7 @@ class Session:
     @property
     def backlog_s(self) -> float:
         """Seconds of audio in utterances that are over and wait for their final."""
-        windows = ((u.window_end or 0) - u.window_start for u in self._waiting)
+        windows = ((u.parts[-1].end or 0) - u.start for u in self._waiting)
         return sum(windows) / SAMPLE_RATE
 
     # Hearing
@@ -201,9 +192,11 @@ class Session:
             start = self._endpointer.position
             frame = self._buffer.slice(start, start + FRAME_SAMPLES)
             self._signal(self._endpointer.receive(self._vad.receive(frame)))
-            self._note_speech()
+            if self._open is not None:
+                self._note_speech(self._open)
+                self._divide(self._open)
         self._acknowledge_silence()
-        self._buffer.forget(self._settled)
+        self._buffer.forget(self._settled - self._context)
 
     def _signal(self, signal: Signal) -> None:
         if signal is Signal.STARTED:
@@ -215,16 +208,11 @@ class Session:
             self._start(self._endpointer.cut_at)
 
     def _start(self, window_start: int) -> None:
-        span = self._endpointer.span
+        span, part = self._endpointer.span, Part(window_start)
         self._utterances += 1
-        self._open = Utterance(
-            self._utterances,
-            self._options,
-            span,
-            window_start,
-            partial_start=window_start,
-            partial_at=span.start,
-        )
+        self._open = Utterance(self._utterances, self._options, span, [part])
+        self._open.partial_at = span.start
+        self._endpointer.cut_after = window_start
         self._endpointer.endpoint_ms = self._options.endpoint_ms
         self._events.append(SpeechStarted(span.start / SAMPLE_RATE))
 
@@ -237,23 +225,40 @@ class Session:
         utterance, self._open = self._open, None
         assert utterance is not None
         utterance.span = self._endpointer.ended
-        utterance.window_end = cut_at or self._planner.tail_end(utterance)
-        self._window_end = utterance.window_end
+        self._window_end = cut_at or self._planner.tail_end(utterance)
+        utterance.close_part(self._window_end)
         if utterance.span.voiced_s * 1000 < self._tuning.min_speech_ms:
             # A click: its place in the order of finals is kept, its audio is not.
-            utterance.decoded = Hypothesis()
-            utterance.decoded_end = utterance.window_end
+            utterance.parts[-1].hear(Hypothesis(), Checked(()), self._window_end)
         self._waiting.append(utterance)
         self._events.append(SpeechEnded(utterance.span.speech_end / SAMPLE_RATE))
         self._settle()
 
-    def _note_speech(self) -> None:
+    def _note_speech(self, utterance: Utterance) -> None:
         """Fix, frame by frame, where the language of the utterance can be told."""
-        utterance = self._open
-        if utterance is None or utterance.detect_until is not None:
+        if utterance.detect_until is not None:
             return
         if utterance.span.voiced_s >= self._tuning.detect_speech_s:
             utterance.detect_until = self._endpointer.position
+
+    def _divide(self, utterance: Utterance) -> None:
+        """Close a long part at a pause, and open the next when speech goes on."""
+        phase, part = self._endpointer.phase, utterance.open_part
+        if part is None and phase is Phase.SPEECH:
+            start = self._endpointer.cut_after = self._resumed_at(utterance)
+            utterance.parts.append(Part(start, utterance.parts[-1].voiced_until_s))
+        elif part is not None and phase is Phase.PAUSE:
+            length_s = (utterance.span.speech_end - part.start) / SAMPLE_RATE
+            needed = self._tuning.min_cut_pause_ms * SAMPLE_RATE // 1000
+            silence = self._endpointer.silence_samples
+            if length_s >= self._tuning.part_s and silence >= needed:
+                utterance.close_part(self._planner.tail_end(utterance))
+
+    def _resumed_at(self, utterance: Utterance) -> int:
+        """Return where the next part starts: in the pause that closed the last one."""
+        since, until = utterance.span.pauses[-1]
+        pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
+        return max((since + until) // 2, until - pre_roll)
 
     def _acknowledge_silence(self) -> None:
         silent = self._settled - self._acknowledged
@@ -264,21 +269,37 @@ class Session:
 
     def _show(self, asked: Asked, hypothesis: Hypothesis) -> None:
         """Emit a partial when a decode of the open window changed the text."""
-        utterance, seconds = asked.utterance, (asked.end - asked.start) / SAMPLE_RATE
-        checked = check(hypothesis, speech_s=seconds, drop_below=HIDDEN_LOGPROB)
+        if asked.part is not asked.utterance.open_part:
+            # Its window was closed meanwhile, and the decode that closes it is better.
+            return
         edge_s = 0.0 if asked.at_pause else self._tuning.edge_s
-        if asked.purpose is Purpose.CLOSING_PARTIAL:
-            utterance.agreement.close_window(checked.words)
-            utterance.partial_start = asked.end
-        elif not checked.dropped:
+        checked = check(hypothesis, speech_s=asked.seconds, drop_below=HIDDEN_LOGPROB)
+        self._agree(asked, checked, settled_until_s=asked.seconds - edge_s)
+
+    def _agree(self, asked: Asked, checked: Checked, *, settled_until_s: float) -> None:
+        if not checked.dropped:
             doubted = checked.tripped or checked.is_cut
-            settled_until_s = 0.0 if doubted else seconds - edge_s
-            utterance.agreement.receive(checked.words, settled_until_s=settled_until_s)
-        self._emit_partial(utterance, asked.end)
+            asked.utterance.agreement.receive(
+                checked.words, settled_until_s=0.0 if doubted else settled_until_s
+            )
+        self._emit_partial(asked.utterance, asked.end)
+
+    def _take_final(self, asked: Asked, hypothesis: Hypothesis) -> None:
+        """Keep the decode of a part; of an open utterance it is a partial too."""
+        utterance, part = asked.utterance, asked.part
+        is_kept = take_decode(asked, hypothesis)
+        if is_kept and utterance is self._open and part.checked is not None:
+            if part.is_decoded:
+                utterance.agreement.close_window(part.checked.words)
+                self._emit_partial(utterance, asked.end)
+            else:
+                self._planner.note_shown(utterance, asked.end)
+                self._agree(asked, part.checked, settled_until_s=asked.seconds)
+        self._settle()
 
     def _emit_partial(self, utterance: Utterance, end: int) -> None:
         text = utterance.agreement.text
-        if text and text != utterance.shown:
+        if text and text != utterance.shown and utterance.options.partials:
             utterance.shown = text
             stable = utterance.agreement.stable
             start_s = utterance.span.start / SAMPLE_RATE
@@ -289,45 +310,20 @@ class Session:
 
     def _settle(self) -> None:
         """Publish every final that is decoded and sound, oldest first, and end."""
-        while self._waiting and self._waiting[0].is_decoded:
-            utterance = self._waiting[0]
-            hypothesis = utterance.decoded or Hypothesis()
-            checked = _check_final(utterance, hypothesis)
-            if checked.tripped and not checked.dropped and not utterance.retried:
-                utterance.retried, utterance.decoded = True, None
-                break
-            self._waiting.popleft()
-            self._publish(utterance, hypothesis, checked)
+        while self._waiting and self._waiting[0].undecoded_part is None:
+            self._publish(self._waiting.popleft())
         if self._is_closed and not self._waiting and not self._is_over:
             self._finish()
 
-    def _publish(
-        self, utterance: Utterance, hypothesis: Hypothesis, checked: Checked
-    ) -> None:
-        self._carry_prompt(utterance, checked)
-        if checked.text or utterance.shown:
+    def _publish(self, utterance: Utterance) -> None:
+        text = text_of(utterance)
+        # Let the next final see this text, unless a guard doubts it.
+        self._planner.carry_prompt("" if is_doubtful(utterance) else text, utterance)
+        if text or utterance.shown:
             self._finals += 1
-            self._events.append(self._final(utterance, hypothesis, checked))
+            assumed = self._languages.assumed(utterance.options.language)
+            self._events.append(final_of(utterance, assumed_language=assumed))
         self._acknowledge()
-
-    def _final(
-        self, utterance: Utterance, hypothesis: Hypothesis, checked: Checked
-    ) -> Final:
-        language = hypothesis.language or utterance.language
-        return Final(
-            utterance.number,
-            checked.text,
-            utterance.span.start / SAMPLE_RATE,
-            utterance.span.speech_end / SAMPLE_RATE,
-            language or self._languages.assumed(utterance.options.language),
-            exp(hypothesis.mean_logprob) if checked.words else 0.0,
-            _placed(checked.words, utterance) if utterance.options.words else None,
-        )
-
-    def _carry_prompt(self, utterance: Utterance, checked: Checked) -> None:
-        """Let the next final see this text, unless a guard doubts it."""
-        text = "" if checked.tripped or checked.is_cut else checked.text
-        self._planner.carry_prompt(text, utterance)
 
     def _acknowledge(self) -> None:
         self._acknowledged = self._settled
@@ -349,28 +345,27 @@ class Session:
         return self._endpointer.phase is Phase.CLOSED
 
     @property
+    def _context(self) -> int:
+        """Return how many settled samples the next final may still want to hear."""
+        silence = self._endpointer.position - self._endpointer.ended.speech_end
+        # Speech is noticed a little after it started.
+        onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
+        longest = self._tuning.context_gap_s * SAMPLE_RATE + onset
+        if self._open is None and silence > longest:
+            return 0
+        return round(self._tuning.context_s * SAMPLE_RATE)
+
+    @property
     def _settled(self) -> int:
         if self._waiting:
-            return self._waiting[0].window_start
+            return self._waiting[0].start
         if self._open is not None:
-            return self._open.window_start
+            return self._open.start
         if self._is_closed:
             return self._buffer.end
         pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
         onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
         return max(self._endpointer.position - pre_roll - onset, self._window_end)
-
-
-def _check_final(utterance: Utterance, hypothesis: Hypothesis) -> Checked:
-    # Without words in the options the engine may not have placed them.
-    stretches = utterance.stretches if utterance.options.words else ()
-    return check(
-        hypothesis,
-        speech_s=utterance.span.voiced_s,
-        stretches=stretches,
-        # There is no third try: what is still this unsure was not speech.
-        drop_below=MIN_MEAN_LOGPROB if utterance.retried else HOPELESS_LOGPROB,
-    )
 
 
 def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:
@@ -379,9 +374,3 @@ def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:
         f"got {odd_bytes} left over at the end",
         field="audio",
     )
-
-
-def _placed(words: Sequence[Word], utterance: Utterance) -> tuple[Word, ...]:
-    """Move words from window time to session time."""
-    offset_s = utterance.window_start / SAMPLE_RATE
-    return tuple(word.shifted(offset_s) for word in words)

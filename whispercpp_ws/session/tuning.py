@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Tuning:
     """Numbers of the streaming algorithm that a client does not choose."""
 
-    vad_mode: int = 2
+    vad_mode: int = 1
     """webrtcvad aggressiveness, 0 to 3."""
     energy_floor: float = 0.0005
     """Root mean square below which a frame is silence: -66 dBFS, under the quietest
@@ -21,18 +21,34 @@ class Tuning:
     they did not, and a final that takes 360 ms is still there at the endpoint."""
     min_speech_ms: int = 160
     """Voiced time below which an utterance is a click and is not decoded."""
+    first_step_ms: int = 300
+    """Audio time between two partials of an utterance that has no text yet."""
     step_ms: int = 500
-    """Audio time between two partials."""
+    """Shortest audio time between two partials."""
+    step_costs: float = 2.0
+    """The same in decode times of the partial before: 2 keeps half a lane free."""
+    longest_step_ms: int = 2000
     min_new_speech_ms: int = 200
     """New voiced time that makes another partial worth its cost."""
-    partial_window_s: float = 8.0
-    """Length at which a partial window is cut at its last pause."""
+    part_s: float = 8.0
+    """Length from which a part of an utterance ends at a pause."""
     min_cut_pause_ms: int = 200
-    """Shortest silence at which a window or a long utterance may be cut."""
+    """Shortest silence at which a long part or utterance may be cut. At 120 ms 24 more
+    of 1226 words were wrong."""
+    context_s: float = 12.0
+    """Longest window of a final that earlier speech is added to. The decoder makes
+    more of a voice it has heard: of 2176 words on 129 clips 245 were wrong with it and
+    256 without, and parts without it gave 268."""
+    context_gap_s: float = 1.0
+    """Longest silence across which earlier speech helps."""
     soft_utterance_s: float = 15.0
     """Length from which an utterance ends at any pause long enough to cut at."""
     max_utterance_s: float = 25.0
     """Length at which an utterance is cut even without a pause; Whisper takes 30 s."""
+    retry_margin_s: float = 5.0
+    """The same for the second decode, after a guard tripped. On 180 clips in 7
+    languages it gave 289 wrong words where the full window gave 283, for a third of
+    the time."""
     margin_s: float = 1.0
     """Encoder room after the audio; less makes the decoder loop (streaming §1.10)."""
     edge_s: float = 0.3

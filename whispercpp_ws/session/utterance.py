@@ -6,9 +6,54 @@ from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.session.agreement import LocalAgreement
 from whispercpp_ws.session.endpoint import Span
-from whispercpp_ws.session.guards import Stretch
+from whispercpp_ws.session.guards import Checked, Stretch
 from whispercpp_ws.session.language import AUTO
 from whispercpp_ws.transcript import Hypothesis
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """
+    A piece of an utterance, from pause to pause, that is decoded by itself.
+
+    Positions are samples of session audio. A part that is long enough is closed at the
+    next pause: its decode then need not wait for the end of the utterance, nor be
+    repeated there.
+    """
+
+    start: int
+    voiced_from_s: float = 0.0
+    """Voiced seconds of the utterance before it."""
+    end: int | None = None
+    """Where its audio ends; None while it is open."""
+    voiced_until_s: float = 0.0
+    """Voiced seconds of the utterance up to its end, once it is closed."""
+    asked_end: int = 0
+    """Where the audio of its last decode ended."""
+    retried: bool = False
+    """Whether that decode is, or was, a second one with more room."""
+    doubted: tuple[Hypothesis, Checked] | None = None
+    """The first decode, when a guard wanted a second."""
+    heard: Hypothesis | None = None
+    """Its decode, once it is there and no guard wants another."""
+    checked: Checked | None = None
+    """What the guards left of it."""
+    heard_end: int = 0
+    """Where the audio of `heard` ends."""
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether it is closed and all of its audio is decoded."""
+        return self.heard is not None and self.heard_end == self.end
+
+    def ask(self, end: int) -> None:
+        """Note that it is being decoded up to a position."""
+        if end != self.asked_end:
+            self.asked_end, self.retried, self.doubted = end, False, None
+
+    def hear(self, hypothesis: Hypothesis, checked: Checked, end: int) -> None:
+        """Take the decode up to a position."""
+        self.heard, self.checked, self.heard_end = hypothesis, checked, end
 
 
 @dataclass(slots=True, eq=False)
@@ -19,29 +64,37 @@ class Utterance:
     options: SessionOptions
     """As they were when it started; a `set` changes only later ones."""
     span: Span
-    window_start: int
-    """Where its audio starts: the pre-roll before the detected speech."""
-    window_end: int | None = None
-    """Where its audio ends; None while it is open."""
+    parts: list[Part]
+    """At least one; only the last can be open."""
     language: str = ""
     """Detected language; empty until it is, and when it need not be."""
     detect_until: int | None = None
     """End of the audio its language is detected on, once enough was spoken."""
     agreement: LocalAgreement = field(default_factory=LocalAgreement)
-    partial_start: int = 0
-    """Where the open partial window starts; moves only to pauses."""
     partial_at: int = 0
     """Position at which the last partial was asked for."""
     partial_voiced_s: float = 0.0
     """Voiced seconds heard when the last partial was asked for."""
+    partial_cost_s: float = 0.0
+    """Wall seconds the last partial took to decode."""
     shown: str = ""
     """Text of the last partial that was emitted."""
-    decoded: Hypothesis | None = None
-    """The final decode, once it is there."""
-    decoded_end: int = 0
-    """Where the audio of `decoded` ends."""
-    retried: bool = False
-    """Whether the final was, or is being, decoded again on the full window."""
+
+    @property
+    def start(self) -> int:
+        """Where its audio starts: the pre-roll before the detected speech."""
+        return self.parts[0].start
+
+    @property
+    def open_part(self) -> Part | None:
+        """The part being spoken; None in a pause that closed one, and at the end."""
+        return self.parts[-1] if self.parts[-1].end is None else None
+
+    @property
+    def undecoded_part(self) -> Part | None:
+        """The first closed part without a decode."""
+        closed = (part for part in self.parts if part.end is not None)
+        return next((part for part in closed if not part.is_decoded), None)
 
     @property
     def awaits_language(self) -> bool:
@@ -49,21 +102,28 @@ class Utterance:
         wanted = self.options.language == AUTO and not self.language
         return wanted and self.detect_until is not None
 
-    @property
-    def stretches(self) -> list[Stretch]:
-        """Where it was spoken between pauses, in seconds from the window's start."""
+    def close_part(self, end: int) -> None:
+        """Close the open part, if there is one, at a position."""
+        part = self.open_part
+        if part is not None:
+            part.end, part.voiced_until_s = end, self.span.voiced_s
+
+    def voiced_s(self, part: Part) -> float:
+        """Return the voiced seconds of a part."""
+        until_s = self.span.voiced_s if part.end is None else part.voiced_until_s
+        return until_s - part.voiced_from_s
+
+    def stretches(self, part: Part, end: int) -> list[Stretch]:
+        """Return where it was spoken in a part, in seconds from the part's start."""
         pauses = self.span.pauses
         starts = [self.span.start, *(end for _, end in pauses)]
         ends = [*(start for start, _ in pauses), self.span.speech_end]
+        inside = (
+            (max(first, part.start), min(last, end))
+            for first, last in zip(starts, ends, strict=True)
+        )
         return [
-            (self._window_s(start), self._window_s(end))
-            for start, end in zip(starts, ends, strict=True)
+            ((first - part.start) / SAMPLE_RATE, (last - part.start) / SAMPLE_RATE)
+            for first, last in inside
+            if first < last
         ]
-
-    def _window_s(self, position: int) -> float:
-        return (position - self.window_start) / SAMPLE_RATE
-
-    @property
-    def is_decoded(self) -> bool:
-        """Whether it is over and all of its audio is decoded."""
-        return self.decoded is not None and self.decoded_end == self.window_end

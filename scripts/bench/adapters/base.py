@@ -2,7 +2,7 @@
 The contract every server under test is wrapped in.
 
 A server to compare with is one more module here with a class of this shape, and one
-more choice in `command`.
+more choice in `command`. What such servers run on is in `baselines`.
 """
 
 from typing import Protocol
@@ -18,6 +18,16 @@ class Adapter(Protocol):
     @property
     def title(self) -> str:
         """Program, version and model, once it is started."""
+        ...
+
+    @property
+    def build(self) -> str:
+        """The versions that decode and serve, once it is started."""
+        ...
+
+    @property
+    def has_finals(self) -> bool:
+        """Whether it ever says that a text is done; if not, see `unsettled`."""
         ...
 
     async def start(self) -> None:

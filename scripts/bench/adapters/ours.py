@@ -11,8 +11,10 @@ from pathlib import Path
 
 import aiohttp
 
+from scripts.bench.adapters.pace import send_paced
 from scripts.bench.adapters.process import ServerProcess, Usage
-from scripts.bench.audio import FRAME_S, StreamAudio
+from scripts.bench.audio import StreamAudio
+from scripts.bench.report import build_name
 from scripts.bench.timeline import (
     SentFrame,
     SettledText,
@@ -20,7 +22,6 @@ from scripts.bench.timeline import (
     SpeechMark,
     Timeline,
 )
-from whispercpp_ws.cli.pacing import paced
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.events import (
     AudioFormat,
@@ -67,12 +68,19 @@ class OurOptions:
 class OurServer:
     """An adapter; see `base.Adapter`."""
 
+    has_finals = True
+
     def __init__(self, options: OurOptions, log: Path) -> None:
         self._options = options
         self._log = log
         self._process: ServerProcess | None = None
         self._url = ""
         self.title = "whispercpp-ws"
+
+    @property
+    def build(self) -> str:
+        """Name this checkout's versions."""
+        return build_name()
 
     async def start(self) -> None:
         """Start it and wait until it listens."""
@@ -127,26 +135,15 @@ async def _session(
     start_s = time.monotonic()
     receiving = asyncio.create_task(_receive(socket, start_s))
     try:
-        sent = await _send(socket, audio, start_s)
+        sent = await send_paced(socket, audio.frames(), start_s)
+        # A server that closes says why in its last message, which is received apart.
+        with contextlib.suppress(ConnectionError):
+            await socket.send_str(encode_command(End()))
         async with asyncio.timeout(FINALS_S):
             messages, failure = await receiving
     finally:
         receiving.cancel()
     return as_timeline(sent, messages, time.monotonic() - start_s, failure)
-
-
-async def _send(
-    socket: aiohttp.ClientWebSocketResponse, audio: StreamAudio, start_s: float
-) -> list[SentFrame]:
-    sent: list[SentFrame] = []
-    # A server that closes says why in its last message, which is received apart.
-    with contextlib.suppress(ConnectionError):
-        async for frame in paced(audio.frames(), FRAME_S):
-            await socket.send_bytes(frame)
-            due_s = (len(sent) + 1) * FRAME_S
-            sent.append(SentFrame(time.monotonic() - start_s, due_s))
-        await socket.send_str(encode_command(End()))
-    return sent
 
 
 Received = list[tuple[float, ServerMessage]]

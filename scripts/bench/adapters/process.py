@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -69,13 +70,35 @@ class ServerProcess:
         """
         give_up_s = time.monotonic() + START_S
         while time.monotonic() < give_up_s:
-            has_ended = self._process.poll() is not None
+            has_ended = self._has_ended()
             if found := pattern.search(self._output()):
                 return found
             if has_ended:
                 break
             await asyncio.sleep(POLL_S)
-        raise BenchError(f"the server did not start:\n{self._output()[-2000:]}")
+        raise await self._not_started("the server did not start")
+
+    async def accepting(self, port: int, *, wait_s: float = START_S) -> None:
+        """
+        Wait until a port of this machine takes connections.
+
+        Raises:
+            BenchError: the program ended, or `wait_s` passed.
+        """
+        give_up_s = time.monotonic() + wait_s
+        while time.monotonic() < give_up_s:
+            if self._has_ended():
+                raise await self._not_started("the server ended before it listened")
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionError:
+                await asyncio.sleep(POLL_S)
+                continue
+            writer.close()
+            return
+        raise await self._not_started(
+            f"nothing listens on port {port} after {wait_s:.0f} s"
+        )
 
     def usage(self) -> Usage:
         """Measure the process and its children; raises BenchError when it is gone."""
@@ -98,8 +121,22 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
 
+    def _has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    async def _not_started(self, what: str) -> BenchError:
+        await self.stop()
+        return BenchError(f"{what}:\n{self._output()[-2000:]}")
+
     def _output(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _cpu_s(process: psutil.Process) -> float:

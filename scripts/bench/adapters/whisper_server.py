@@ -8,8 +8,9 @@ number of threads, stay at its own defaults.
 """
 
 import asyncio
+import hashlib
 import io
-import socket
+import shutil
 import time
 import wave
 from dataclasses import dataclass
@@ -17,13 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from scripts.bench.adapters.process import (
-    POLL_S,
-    START_S,
-    BenchError,
-    ServerProcess,
-    Usage,
-)
+from scripts.bench.adapters.process import ServerProcess, Usage, free_port
 from scripts.bench.audio import StreamAudio
 from scripts.bench.timeline import SettledText, Timeline
 
@@ -50,6 +45,8 @@ class WhisperServerOptions:
 class WhisperServer:
     """An adapter; see `base.Adapter`."""
 
+    has_finals = True
+
     def __init__(self, options: WhisperServerOptions, log: Path) -> None:
         self._options = options
         self._log = log
@@ -57,12 +54,20 @@ class WhisperServer:
         self._url = ""
         self.title = f"whisper-server, {options.model.name}"
 
+    @property
+    def build(self) -> str:
+        """Name the program by its checksum: it does not say its version."""
+        found = shutil.which(self._options.program)
+        if found is None:
+            return str(self._options.program)
+        return f"{found}, SHA-256 {_sha256(Path(found))[:12]}…"
+
     async def start(self) -> None:
         """Start it and wait until it accepts connections."""
-        port = _free_port()
+        port = free_port()
         self._url = f"http://127.0.0.1:{port}"
         self._process = ServerProcess.spawn(self._options.command(port), self._log)
-        await accepting(port)
+        await self._process.accepting(port)
 
     async def stream(self, audio: StreamAudio, language: str) -> Timeline:
         """Wait as long as the clip takes to say, then post it."""
@@ -121,21 +126,6 @@ def wav_bytes(audio: StreamAudio) -> bytes:
     return memory.getvalue()
 
 
-async def accepting(port: int, *, wait_s: float = START_S) -> None:
-    """Wait until the port takes connections; raises BenchError after `wait_s`."""
-    give_up_s = time.monotonic() + wait_s
-    while time.monotonic() < give_up_s:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionError:
-            await asyncio.sleep(POLL_S)
-            continue
-        writer.close()
-        return
-    raise BenchError(f"nothing listens on port {port} after {wait_s:.0f} s")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

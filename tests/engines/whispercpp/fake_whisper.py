@@ -28,6 +28,7 @@ class FakeWhisper(LibWhisper):
         self.during: Callable[[], None] = lambda: None
         self.segments: list[list[tuple[bytes, float]]] = [[(b" hi", -0.1)]]
         self.probabilities = [0.1] * 100
+        self.vad_speech = 0.5
         self.contexts: list[ContextParams] = []
 
     def full_params(self) -> FullParams:
@@ -99,7 +100,7 @@ class FakeWhisper(LibWhisper):
 
     def vad_probability(self, vad: int, samples: Samples) -> float:
         self.during()
-        return 0.5
+        return self.vad_speech
 
     def reset_vad(self, vad: int) -> None:
         self.freed.append(-vad)

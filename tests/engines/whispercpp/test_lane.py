@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +8,18 @@ from tests.engines.whispercpp.conftest import window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
+from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
+from whispercpp_ws.engines.whispercpp.results import Model
+from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
+from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
 from whispercpp_ws.transcript import Segment
+
+
+def gated_lane(lib: FakeWhisper) -> WhisperCppLane:
+    """Open a lane with a voice detector, whose handle is 7."""
+    model = Model(lib, 1, Tokenizer(lib, 1), ("en", "de"), aligned=False)
+    return WhisperCppLane(model, lambda: None, SileroVad(lib, 7))
 
 
 def test_a_decode_gives_words_over_the_window(
@@ -39,6 +50,45 @@ def test_no_text_is_an_empty_hypothesis(
     hypothesis = engine.open_lane().decode(window(second))
     assert (hypothesis.text, hypothesis.words) == ("", ())
     assert (hypothesis.token_count, hypothesis.mean_logprob) == (0, 0.0)
+
+
+def test_a_window_without_speech_is_not_decoded(
+    lib: FakeWhisper, second: Samples
+) -> None:
+    lib.vad_speech = 0.4
+    lane = gated_lane(lib)
+    heard = lane.decode(window(second, language="de"))
+    assert (heard.text, heard.language, heard.speech_s) == ("", "de", 0.0)
+    unknown = lane.decode(window(second, language="auto"))
+    assert unknown.language_probability == 0.0
+    assert lib.decodes == []
+
+
+def test_a_window_with_speech_says_how_much(lib: FakeWhisper, second: Samples) -> None:
+    heard = gated_lane(lib).decode(window(second))
+    assert (heard.text, heard.speech_s) == ("hi", 32 * 0.032)
+
+
+def test_speech_is_looked_for_behind_the_context(
+    lib: FakeWhisper, second: Samples
+) -> None:
+    heard = gated_lane(lib).decode(window(second, context_s=0.488))
+    assert heard.speech_s == 16 * 0.032
+
+
+def test_a_lane_takes_its_voice_detector_with_it(lib: FakeWhisper) -> None:
+    lane = gated_lane(lib)
+    lane.close()
+    assert lib.freed[-2:] == [101, 7]
+
+
+def test_a_decode_may_take_more_threads(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lane.decode(replace(window(second), threads=3))
+    lane.decode(window(second))
+    assert [decode["n_threads"] for decode in lib.decodes] == [3, 1]
 
 
 @pytest.mark.parametrize("count", [1, 1599, 3199])

@@ -34,6 +34,13 @@ def test_a_new_detector_starts_without_memory(silero: Path, lib: FakeWhisper) ->
     assert lib.freed == [-1]
 
 
+def test_speech_is_counted_in_whole_windows(silero: Path, lib: FakeWhisper) -> None:
+    vad = SileroVad.load(silero)
+    assert vad.speech_s(zeros(1025)) == 3 * 0.032
+    lib.vad_speech = 0.4
+    assert vad.speech_s(zeros(1024)) == 0.0
+
+
 def test_a_reset_forgets_the_stream(silero: Path, lib: FakeWhisper) -> None:
     SileroVad.load(silero).reset()
     assert lib.freed == [-1, -1]

@@ -10,6 +10,8 @@ class FakeAdapter:
     """Hears "one" in everything and uses 2 CPU seconds between two looks."""
 
     title = "fake"
+    build = "fake 1.0"
+    has_finals = True
 
     def __init__(self) -> None:
         self.languages: list[str] = []

@@ -20,6 +20,41 @@ def test_no_client_at_all_is_refused() -> None:
         main(["--clients", "0"])
 
 
+def test_a_server_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--server", "vosk"])
+    assert "'sliding-window', 'whisper-live'" in capsys.readouterr().err
+
+
+def test_the_program_of_another_server_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--server", "whisper-live", "--whisper-server", "x"])
+    assert "--whisper-server goes with" in capsys.readouterr().err
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("base_model")
+@pytest.mark.parametrize("server", ["sliding-window", "whisper-live"])
+def test_weights_of_a_baseline_that_are_missing_are_said(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--server", server, "--ct2", str(tmp_path), "--output", str(tmp_path)]
+    assert main(given) == 1
+    assert "run: make bench-baselines" in capsys.readouterr().err
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("base_model")
+def test_a_whisper_server_is_chosen_by_its_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--whisper-server", str(tmp_path / "none"), "--output", str(tmp_path)]
+    assert main(given) == 1
+    assert f"error: {tmp_path / 'none'}: No such file" in capsys.readouterr().err
+
+
 @pytest.mark.model
 @pytest.mark.usefixtures("base_model")
 def test_the_sample_is_streamed_scored_and_drawn(

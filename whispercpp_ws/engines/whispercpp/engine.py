@@ -13,6 +13,7 @@ from whispercpp_ws.engines.whispercpp.model_file import read_layout
 from whispercpp_ws.engines.whispercpp.results import Model
 from whispercpp_ws.engines.whispercpp.structs import AlignmentHeads, ContextParams
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
+from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import BadModelFile, RefusedInput
 
 
@@ -25,7 +26,14 @@ class WhisperCppEngine:
     """The weights of one model; lanes decode on them side by side."""
 
     def __init__(
-        self, lib: LibWhisper, context: int, *, model: str, lanes: int, aligned: bool
+        self,
+        lib: LibWhisper,
+        context: int,
+        *,
+        model: str,
+        lanes: int,
+        aligned: bool,
+        vad: Path | None = None,
     ) -> None:
         languages = _languages(lib, context)
         tokenizer = Tokenizer(lib, context)
@@ -33,6 +41,7 @@ class WhisperCppEngine:
             f"whisper.cpp {WHISPER_VERSION}", model, languages, lanes
         )
         self._model = Model(lib, context, tokenizer, languages, aligned)
+        self._vad = vad
         self._lock = threading.Lock()
         self._open_lanes = 0
         self._closed = False
@@ -45,6 +54,7 @@ class WhisperCppEngine:
         model: str,
         lanes: int = 1,
         word_times: bool = True,
+        vad: Path | None = None,
         use_gpu: bool = True,
     ) -> "WhisperCppEngine":
         """
@@ -56,6 +66,7 @@ class WhisperCppEngine:
             lanes: how many lanes the caller will open, for `info`.
             word_times: align words to the audio (8 to 17 % of a decode); must be
                 False for `transcribe`.
+            vad: the Silero file; windows without speech are then not decoded.
             use_gpu: use a GPU if the installed libwhisper was built for one.
 
         Raises:
@@ -69,7 +80,8 @@ class WhisperCppEngine:
         context = lib.init_context(os.fsencode(path), params)
         if not context:
             raise BadModelFile(f"{path}: libwhisper refuses it: {lib.last_error}")
-        return cls(lib, context, model=model, lanes=lanes, aligned=preset is not None)
+        aligned = preset is not None
+        return cls(lib, context, model=model, lanes=lanes, aligned=aligned, vad=vad)
 
     @property
     def info(self) -> EngineInfo:
@@ -77,10 +89,12 @@ class WhisperCppEngine:
         return self._info
 
     def open_lane(self) -> WhisperCppLane:
-        """Make one more lane; raises EngineError when there is no memory for it."""
+        """Make one more lane; raises EngineError, when there is no memory for it, and
+        BadModelFile for a voice detector that is none."""
         with self._lock:
             self._require_open()
-            lane = WhisperCppLane(self._model, self._lane_closed)
+            vad = SileroVad.load(self._vad) if self._vad else None
+            lane = WhisperCppLane(self._model, self._lane_closed, vad)
             self._open_lanes += 1
             return lane
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from whispercpp_ws.decoding import Samples
+import numpy as np
+
+from whispercpp_ws.decoding import SAMPLE_RATE, Samples
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper, load_binding
 from whispercpp_ws.engines.whispercpp.checks import check_samples
 from whispercpp_ws.errors import BadModelFile, RefusedInput
@@ -15,6 +17,9 @@ from whispercpp_ws.errors import BadModelFile, RefusedInput
 
 WINDOW_SAMPLES = 512
 """32 ms; libwhisper pads a shorter window with zeros and counts it as a whole one."""
+
+SPEECH_PROBABILITY = 0.5
+"""Silero's own threshold."""
 
 SILERO_SHA256 = "2aa269b785eeb53a82983a20501ddf7c1d9c48e33ab63a41391ac6c9f7fb6987"
 """Silero 6.2.0 in ggml form, 885,098 bytes; the loader checks no length, so no other
@@ -66,6 +71,18 @@ class SileroVad:
                     field="samples",
                 )
             return self._lib.vad_probability(self._handle, samples)
+
+    def speech_s(self, samples: Samples) -> float:
+        """
+        Return how many seconds of a recording are speech; forgets the stream.
+
+        Takes 4 ms per second, 1 to 4 % of a decode of the same window by base.
+        """
+        self.reset()
+        whole = np.append(samples, np.zeros(-len(samples) % WINDOW_SAMPLES, np.float32))
+        windows = whole.reshape(-1, WINDOW_SAMPLES)
+        spoken = sum(self.probability(w) >= SPEECH_PROBABILITY for w in windows)
+        return spoken * WINDOW_SAMPLES / SAMPLE_RATE
 
     def reset(self) -> None:
         """Forget the stream, between two of them."""

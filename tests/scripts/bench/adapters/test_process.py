@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.adapters.process import BenchError, ServerProcess, Usage
+from scripts.bench.adapters.process import (
+    BenchError,
+    ServerProcess,
+    Usage,
+    free_port,
+)
 
 
+LISTENS = "import socket, sys; s = socket.create_server(('127.0.0.1', {})); s.accept()"
 WAITS = "print('Listening on port 7', flush=True); import signal; signal.pause()"
 
 
@@ -29,6 +35,29 @@ async def test_a_server_that_ends_is_an_error_with_its_output(tmp_path: Path) ->
     with pytest.raises(BenchError, match="no model"):
         await server.wait_for(re.compile("Listening"))
     with pytest.raises(BenchError, match=r"gone; see .*server\.log"):
+        server.usage()
+
+
+async def test_a_server_is_up_when_its_port_takes_connections(tmp_path: Path) -> None:
+    port = free_port()
+    server = spawned(tmp_path, LISTENS.format(port))
+    try:
+        await server.accepting(port)
+    finally:
+        await server.stop()
+
+
+async def test_a_server_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+    server = spawned(tmp_path, "raise SystemExit('no model')")
+    with pytest.raises(BenchError, match="ended before it listened:\nno model"):
+        await server.accepting(free_port())
+
+
+async def test_a_port_nobody_opens_is_an_error(tmp_path: Path) -> None:
+    server = spawned(tmp_path, WAITS)
+    with pytest.raises(BenchError, match="nothing listens"):
+        await server.accepting(free_port(), wait_s=0.0)
+    with pytest.raises(BenchError, match="gone"):
         server.usage()
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import sys
 import wave
@@ -11,7 +12,6 @@ from scripts.bench.adapters.process import BenchError
 from scripts.bench.adapters.whisper_server import (
     WhisperServer,
     WhisperServerOptions,
-    accepting,
     post,
     wav_bytes,
 )
@@ -102,9 +102,20 @@ async def test_an_http_error_is_a_failure(program: Path, tmp_path: Path) -> None
         await server.stop()
 
 
-async def test_a_port_nobody_opens_is_an_error() -> None:
-    with pytest.raises(BenchError, match="nothing listens"):
-        await accepting(1, wait_s=0.0)
+async def test_a_program_that_ends_is_an_error_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "whisper-server"
+    path.write_text(f"#!{sys.executable}\nraise SystemExit('no such model')")
+    path.chmod(0o755)
+    server = WhisperServer(WhisperServerOptions(path, Path("m")), tmp_path / "log")
+    with pytest.raises(BenchError, match="no such model"):
+        await server.start()
+
+
+def test_the_build_is_the_programs_checksum(program: Path, tmp_path: Path) -> None:
+    server = WhisperServer(WhisperServerOptions(program, Path("m")), tmp_path)
+    assert hashlib.sha256(program.read_bytes()).hexdigest()[:12] in server.build
+    missing = WhisperServer(WhisperServerOptions(Path("/no"), Path("m")), tmp_path)
+    assert missing.build == "/no"
 
 
 async def test_a_server_is_used_only_once_started(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Servers to compare with that run in an environment of their own, and weights."""
