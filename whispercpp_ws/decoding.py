@@ -68,3 +68,11 @@ class DecodeRequest:
     def seconds(self) -> float:
         """Length of the window in seconds."""
         return len(self.samples) / SAMPLE_RATE
+
+    @property
+    def kind(self) -> str:
+        """Name what it is for: "language", "final", "speculative" or "partial"."""
+        # A language is only ever detected in a request of its own.
+        if self.options.language == "auto":
+            return "language"
+        return self.priority.name.lower()

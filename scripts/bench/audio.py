@@ -68,6 +68,11 @@ class SpeechBounds:
     start_s: float
     end_s: float
 
+    @property
+    def seconds(self) -> float:
+        """Time from one to the other."""
+        return self.end_s - self.start_s
+
 
 def load(clip: Clip, *, lead_s: float = LEAD_S, tail_s: float = TAIL_S) -> StreamAudio:
     """Read a clip and put noise-free silence around it; raises BadAudio."""

@@ -16,6 +16,7 @@ from scripts.bench.adapters.sliding_window import SlidingWindow
 from scripts.bench.adapters.unsettled import without_finals
 from scripts.bench.adapters.whisper_live import WhisperLive
 from scripts.bench.adapters.whisper_server import WhisperServer, WhisperServerOptions
+from scripts.bench.costs import redundancy
 from scripts.bench.manifest import (
     ROOT,
     Clip,
@@ -25,10 +26,18 @@ from scripts.bench.manifest import (
     select,
 )
 from scripts.bench.run import Load, Streaming, stream_all
-from scripts.bench.scores import ClipRun, ClipScore, score_clip, score_sets
+from scripts.bench.scores import (
+    ClipRun,
+    ClipScore,
+    score_clip,
+    score_languages,
+    score_sets,
+)
 from whispercpp_ws.cli.loading import fetched_model
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.engines import EngineOptions, load_engine
+from whispercpp_ws.engines.whispercpp.flops import EncoderShape
+from whispercpp_ws.engines.whispercpp.model_file import read_layout
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
 
@@ -100,6 +109,8 @@ def run(job: Job) -> int:
         load=load,
         sets=sets,
         clips=scores,
+        languages=score_languages(scores, job.endpoint_ms / 1000),
+        redundancy=redundancy(load.counters, load.speech_s, encoder_of(model)),
         offline_cpu_per_audio_s=texts.cpu_per_audio_s if texts else None,
     )
     report.write(done, runs, job.output)
@@ -130,6 +141,11 @@ def _adapter(job: Job, model: ModelSpec) -> Adapter:
         more=("--models-dir", str(model.path.parent), *job.serve_options),
     )
     return OurServer(options, log)
+
+
+def encoder_of(model: ModelSpec) -> EncoderShape:
+    """Read the shape of a model's encoder from its file."""
+    return EncoderShape.of(read_layout(model.path).header)
 
 
 def _offline_texts(job: Job, model: ModelSpec) -> offline.OfflineTexts:

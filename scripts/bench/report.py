@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scripts.bench.costs import Redundancy
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
 from whispercpp_ws import __version__
@@ -34,6 +35,9 @@ class Report:
     load: Load
     sets: Sequence[SetScore]
     clips: Sequence[ClipScore]
+    languages: Sequence[SetScore] = ()
+    """Totals of the languages of which there is more than one set."""
+    redundancy: Redundancy | None = None
     offline_cpu_per_audio_s: float | None = None
     """CPU seconds per second of audio of the full-window reference decodes."""
 
@@ -75,9 +79,10 @@ def markdown(report: Report) -> str:
             "",
             f"Machine: {about.machine}. Build: {about.build}.",
             "",
-            *_table(report.sets),
+            *_table([*report.sets, *report.languages]),
             "",
             *_load_lines(report),
+            *_split_lines(report),
             "",
             *_steadiness_lines(report),
         )
@@ -96,6 +101,9 @@ COLUMNS = (
     "word s",
     "speech end → final s",
     "final after endpoint s",
+    "endpoint s",
+    "queue s",
+    "decode s",
     "NE",
     "UPWR",
     "stable retracted",
@@ -105,7 +113,11 @@ COLUMNS = (
     "no text",
     "failed",
 )
-"""Durations are p50/p95."""
+"""Durations are p50/p95; endpoint, queue and decode make up the end of speech to the
+final, as `costs.FinalWaits` defines them."""
+
+SPLIT = ("partial", "speculative", "final", "language", "silero", "gateway", "other")
+"""Fields of `CpuSplit`, in the order in which they are told."""
 
 
 def _table(sets: Sequence[SetScore]) -> list[str]:
@@ -126,6 +138,9 @@ def _row(score: SetScore) -> tuple[str, ...]:
         _spread(score.word_s),
         _spread(score.speech_end_to_final_s),
         _spread(score.after_endpoint_s),
+        _spread(score.endpoint_s),
+        _spread(score.queue_s),
+        _spread(score.decode_s),
         _number(score.erasure, digits=2),
         _number(score.upwr, digits=2),
         str(score.stability.stable_retractions),
@@ -149,8 +164,21 @@ def _load_lines(report: Report) -> list[str]:
             f"The offline reference took {report.offline_cpu_per_audio_s:.2f} CPU "
             "seconds per second of clip, one decode on the full window."
         )
-    lines += [f"{name}: {value:.2f}" for name, value in sorted(load.counters.items())]
     return ["  \n".join(lines)]
+
+
+def _split_lines(report: Report) -> list[str]:
+    lines = []
+    if report.load.cpu is not None:
+        parts = [f"{name} {getattr(report.load.cpu, name):.3f}" for name in SPLIT]
+        lines.append(f"CPU by what it was for: {', '.join(parts)}.")
+    if report.redundancy is not None:
+        rho = report.redundancy
+        lines.append(
+            f"Encoder work over offline, full windows (ρ): {rho.total:.2f}; partials "
+            f"{rho.partials:.2f}, finals {rho.finals:.2f}."
+        )
+    return ["", "  \n".join(lines)] if lines else []
 
 
 def _steadiness_lines(report: Report) -> list[str]:

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts.bench import report
 from scripts.bench.audio import SpeechBounds
+from scripts.bench.costs import CpuSplit, Redundancy
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, score_clip, score_sets
 from scripts.bench.timeline import Timeline
@@ -18,14 +20,25 @@ RUN = ClipRun(
 )
 
 
+LOAD = Load(
+    wall_s=9.0,
+    audio_s=2.0,
+    speech_s=1.5,
+    cpu_s=1.0,
+    most_rss_bytes=300_000_000,
+    counters={},
+)
+
+
 @pytest.fixture
 def whole() -> report.Report:
     scores = [score_clip(RUN, "well")]
     return report.Report(
         about=report.About("ours, base", "a machine", "a build", "today", 1, 600),
-        load=Load(9.0, 2.0, 1.0, 300_000_000, {"final_decode_count": 1.0}),
+        load=replace(LOAD, cpu=CpuSplit(0.1, 0.2, 0.05, 0.0, 0.01, 0.1, 0.04)),
         sets=score_sets(scores, 0.6),
         clips=scores,
+        redundancy=Redundancy(partials=3.0, finals=1.25),
         offline_cpu_per_audio_s=0.5,
     )
 
@@ -50,9 +63,31 @@ def test_the_text_names_server_machine_build_and_date(whole: report.Report) -> N
 def test_without_the_offline_reference_its_cells_are_dashes() -> None:
     sets = score_sets([score_clip(RUN)], 0.6)
     about = report.About("ours", "m", "b", "d", 1, 600)
-    text = report.markdown(report.Report(about, Load(9, 2, 1, 3, {}), sets, []))
+    text = report.markdown(report.Report(about, LOAD, sets, []))
     assert "| 0.0 | – | – |" in text
     assert "offline reference" not in text
+
+
+def test_cpu_and_encoder_work_are_told_by_what_they_were_for(
+    whole: report.Report,
+) -> None:
+    text = report.markdown(whole)
+    assert "partial 0.100, speculative 0.200, final 0.050" in text
+    assert "(ρ): 4.25; partials 3.00, finals 1.25." in text
+
+
+def test_a_server_that_counts_nothing_has_no_split() -> None:
+    about = report.About("other", "m", "b", "d", 1, 600)
+    text = report.markdown(report.Report(about, LOAD, [], []))
+    assert "CPU 0.50 s per second of clip" in text
+    assert "by what it was for" not in text
+
+
+def test_totals_of_languages_come_after_the_sets(whole: report.Report) -> None:
+    total = replace(whole.sets[0], set="all", clips=7)
+    lines = report.markdown(replace(whole, languages=[total])).splitlines()
+    rows = [line[:18] for line in lines if line.startswith("| ")][2:]
+    assert rows == ["| some | en | 1 | ", "| all | en | 7 | 2"]
 
 
 def test_everything_is_written(whole: report.Report, tmp_path: Path) -> None:
