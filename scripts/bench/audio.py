@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.bench.manifest import Clip
+from scripts.bench.manifest import GAP_S, Clip
 from whispercpp_ws.client.audio import READ_FRAMES, AudioFile
+from whispercpp_ws.errors import BadAudio
 
 
 FRAME_S = 0.1
@@ -75,10 +77,19 @@ class SpeechBounds:
 
 
 def load(clip: Clip, *, lead_s: float = LEAD_S, tail_s: float = TAIL_S) -> StreamAudio:
-    """Read a clip and put noise-free silence around it; raises BadAudio."""
-    with AudioFile.open(clip.path) as file:
-        pcm = b"".join(file.blocks(READ_FRAMES))
-        rate, channels = file.rate, file.channels
+    """
+    Read a clip and put noise-free silence around it, and between what is joined.
+
+    Raises:
+        BadAudio: a file cannot be read, or a joined one has another rate.
+    """
+    pcm, rate, channels = _read(clip.path)
+    gap = _silence(GAP_S, rate, channels)
+    for path in clip.more:
+        following, *form = _read(path)
+        if form != [rate, channels]:
+            raise BadAudio(f"{path}: expected {rate} Hz and {channels} channel(s)")
+        pcm += gap + following
     return StreamAudio(
         pcm=_silence(lead_s, rate, channels) + pcm + _silence(tail_s, rate, channels),
         rate=rate,
@@ -107,6 +118,12 @@ def speech_bounds(audio: StreamAudio) -> SpeechBounds | None:
         return None
     start, end = starts[0] * LEVEL_S, (starts[-1] + SPEECH_LEVELS) * LEVEL_S
     return SpeechBounds(float(audio.lead_s + start), float(audio.lead_s + end))
+
+
+def _read(path: Path) -> tuple[bytes, int, int]:
+    """Return samples, rate and channels of a file."""
+    with AudioFile.open(path) as file:
+        return b"".join(file.blocks(READ_FRAMES)), file.rate, file.channels
 
 
 def _levels_db(audio: StreamAudio) -> NDArray[np.float64]:

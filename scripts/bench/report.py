@@ -3,12 +3,14 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.bench.costs import Redundancy
+from scripts.bench.designs import COLUMNS as DESIGN_COLUMNS
+from scripts.bench.designs import DesignScore, cpu_ratio
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
 from whispercpp_ws import __version__
@@ -38,6 +40,8 @@ class Report:
     languages: Sequence[SetScore] = ()
     """Totals of the languages of which there is more than one set."""
     redundancy: Redundancy | None = None
+    designs: Sequence[DesignScore] = ()
+    """Replays in this design and, last, in the padded one."""
     offline_cpu_per_audio_s: float | None = None
     """CPU seconds per second of audio of the full-window reference decodes."""
 
@@ -83,6 +87,7 @@ def markdown(report: Report) -> str:
             "",
             *_load_lines(report),
             *_split_lines(report),
+            *_design_lines(report.designs),
             "",
             *_steadiness_lines(report),
         )
@@ -121,8 +126,13 @@ SPLIT = ("partial", "speculative", "final", "language", "silero", "gateway", "ot
 
 
 def _table(sets: Sequence[SetScore]) -> list[str]:
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, sets)]
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return table(COLUMNS, map(_row, sets))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    lines = [columns, ("---",) * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _row(score: SetScore) -> tuple[str, ...]:
@@ -179,6 +189,26 @@ def _split_lines(report: Report) -> list[str]:
             f"{rho.partials:.2f}, finals {rho.finals:.2f}."
         )
     return ["", "  \n".join(lines)] if lines else []
+
+
+def _design_lines(designs: Sequence[DesignScore]) -> list[str]:
+    if not designs:
+        return []
+    ratio = _number(cpu_ratio(designs))
+    said = f"The last takes {ratio} times the CPU of the first, in simulated time."
+    return ["", *table(DESIGN_COLUMNS, map(_design_row, designs)), "", said]
+
+
+def _design_row(design: DesignScore) -> tuple[str, ...]:
+    rho = design.redundancy
+    return (
+        design.name,
+        _number(design.wer),
+        _number(design.cpu_per_speech_s, digits=2),
+        _number(rho.total if rho else None),
+        _spread(design.first_partial_s),
+        _spread(design.speech_end_to_final_s),
+    )
 
 
 def _steadiness_lines(report: Report) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 from scripts.bench import report
 from scripts.bench.audio import SpeechBounds
 from scripts.bench.costs import CpuSplit, Redundancy
+from scripts.bench.designs import DesignScore
 from scripts.bench.run import Load
-from scripts.bench.scores import ClipRun, score_clip, score_sets
+from scripts.bench.scores import ClipRun, Spread, score_clip, score_sets
 from scripts.bench.timeline import Timeline
 from tests.scripts.bench.lines import clip, final, shown
 
@@ -88,6 +89,17 @@ def test_totals_of_languages_come_after_the_sets(whole: report.Report) -> None:
     lines = report.markdown(replace(whole, languages=[total])).splitlines()
     rows = [line[:18] for line in lines if line.startswith("| ")][2:]
     assert rows == ["| some | en | 1 | ", "| all | en | 7 | 2"]
+
+
+def test_designs_are_compared_where_they_were_replayed(whole: report.Report) -> None:
+    spread = Spread(1.0, 2.0, 3)
+    cheap = DesignScore("replay", 9.0, 0.5, Redundancy(4.0, 1.0), spread, spread)
+    dear = replace(cheap, name="padded", cpu_per_speech_s=3.0, redundancy=None)
+    text = report.markdown(replace(whole, designs=(cheap, dear)))
+    assert "| replay | 9.0 | 0.50 | 5.0 | 1.00/2.00 | 1.00/2.00 |" in text
+    assert "| padded | 9.0 | 3.00 | – | 1.00/2.00 | 1.00/2.00 |" in text
+    assert "takes 6.0 times the CPU" in text
+    assert "| padded |" not in report.markdown(whole)
 
 
 def test_everything_is_written(whole: report.Report, tmp_path: Path) -> None:
