@@ -107,17 +107,30 @@ def speech_bounds(audio: StreamAudio) -> SpeechBounds | None:
     voice detectors that servers use must not be their own judges. Loud background
     noise makes the bounds those of the clip.
     """
+    loud = is_loud(audio)
+    if loud is None:
+        return None
+    first, *_, last = np.flatnonzero(loud)
+    start, end = first * LEVEL_S, (last + 1) * LEVEL_S
+    return SpeechBounds(float(audio.lead_s + start), float(audio.lead_s + end))
+
+
+def is_loud(audio: StreamAudio) -> NDArray[np.bool_] | None:
+    """
+    Tell for each `LEVEL_S` of a clip whether there is a sound that lasts.
+
+    None where there is none at all.
+    """
     levels = _levels_db(audio)
     loudest = np.percentile(levels, 95)
     if loudest <= -90.0:
         return None
-    loud = (levels >= loudest - BELOW_SPEECH_DB).astype(int)
+    loud = levels >= loudest - BELOW_SPEECH_DB
     runs = np.convolve(loud, np.ones(SPEECH_LEVELS, dtype=int), mode="valid")
-    starts = np.flatnonzero(runs == SPEECH_LEVELS)
-    if not len(starts):
-        return None
-    start, end = starts[0] * LEVEL_S, (starts[-1] + SPEECH_LEVELS) * LEVEL_S
-    return SpeechBounds(float(audio.lead_s + start), float(audio.lead_s + end))
+    lasting = np.zeros(len(loud), dtype=np.bool_)
+    for start in np.flatnonzero(runs == SPEECH_LEVELS):
+        lasting[start : start + SPEECH_LEVELS] = True
+    return lasting if lasting.any() else None
 
 
 def _read(path: Path) -> tuple[bytes, int, int]:

@@ -23,7 +23,7 @@ def test_no_client_at_all_is_refused() -> None:
 def test_a_server_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--server", "vosk"])
-    assert "'sliding-window', 'whisper-live'" in capsys.readouterr().err
+    assert "'sliding-window', 'whisper-live', 'replay'" in capsys.readouterr().err
 
 
 def test_the_program_of_another_server_is_refused(
