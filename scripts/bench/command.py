@@ -13,6 +13,7 @@ from scripts.bench.adapters.base import Adapter
 from scripts.bench.adapters.unsettled import without_finals
 from scripts.bench.costs import redundancy
 from scripts.bench.designs import DesignScore, score_design
+from scripts.bench.longrun import long_runs
 from scripts.bench.manifest import (
     ROOT,
     Clip,
@@ -108,6 +109,7 @@ def run(job: Job) -> int:
         languages=score_languages(scores, endpoint_s),
         redundancy=redundancy(load.counters, load.speech_s, _encoder_of(models.spec)),
         offline_cpu_per_audio_s=texts.cpu_per_audio_s if texts else None,
+        long=long_runs(runs),
         designs=_designs(job, models, (scores, load)) if job.has_padded else (),
     )
     report.write(done, runs, job.output)

@@ -11,6 +11,7 @@ from pathlib import Path
 from scripts.bench.costs import Redundancy
 from scripts.bench.designs import COLUMNS as DESIGN_COLUMNS
 from scripts.bench.designs import DesignScore, cpu_ratio
+from scripts.bench.longrun import LAST_WORDS, LongRun, memory_growth_mb_per_min
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
 from whispercpp_ws import __version__
@@ -42,6 +43,8 @@ class Report:
     redundancy: Redundancy | None = None
     designs: Sequence[DesignScore] = ()
     """Replays in this design and, last, in the padded one."""
+    long: Sequence[LongRun] = ()
+    """Recordings of a minute or more."""
     offline_cpu_per_audio_s: float | None = None
     """CPU seconds per second of audio of the full-window reference decodes."""
 
@@ -88,6 +91,7 @@ def markdown(report: Report) -> str:
             *_load_lines(report),
             *_split_lines(report),
             *_design_lines(report.designs),
+            *_long_lines(report),
             "",
             *_steadiness_lines(report),
         )
@@ -120,6 +124,18 @@ COLUMNS = (
 )
 """Durations are p50/p95; endpoint, queue and decode make up the end of speech to the
 final, as `costs.FinalWaits` defines them."""
+
+LONG_COLUMNS = (
+    "long recording",
+    "minutes",
+    "finals",
+    "final s, first third",
+    "last third",
+    "drift ms per minute",
+    "finals with a loop",
+    "last words there",
+    "last final's end s off",
+)
 
 SPLIT = ("partial", "speculative", "final", "language", "silero", "gateway", "other")
 """Fields of `CpuSplit`, in the order in which they are told."""
@@ -189,6 +205,29 @@ def _split_lines(report: Report) -> list[str]:
             f"{rho.partials:.2f}, finals {rho.finals:.2f}."
         )
     return ["", "  \n".join(lines)] if lines else []
+
+
+def _long_lines(report: Report) -> list[str]:
+    if not report.long:
+        return []
+    growth = memory_growth_mb_per_min(report.load.memory)
+    said = f"Memory: {_number(growth, digits=2, sign='+')} MB per minute, second half."
+    return ["", *table(LONG_COLUMNS, map(_long_row, report.long)), "", said]
+
+
+def _long_row(run: LongRun) -> tuple[str, ...]:
+    drift_ms = None if run.drift_s_per_min is None else 1000 * run.drift_s_per_min
+    return (
+        run.key,
+        f"{run.minutes:.1f}",
+        str(run.finals),
+        _number(run.early_s, digits=2),
+        _number(run.late_s, digits=2),
+        _number(drift_ms, sign="+"),
+        str(run.looping_finals),
+        f"{run.last_words} of {LAST_WORDS}",
+        _number(run.last_off_s, digits=2, sign="+"),
+    )
 
 
 def _design_lines(designs: Sequence[DesignScore]) -> list[str]:

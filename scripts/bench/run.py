@@ -39,6 +39,14 @@ class Streaming:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryAt:
+    """Resident memory of the server's processes, and when it was measured."""
+
+    at_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """What the server spent on the whole run."""
 
@@ -50,6 +58,7 @@ class Load:
     cpu_s: float
     most_rss_bytes: int
     counters: dict[str, float]
+    memory: tuple[MemoryAt, ...] = ()
     cpu: CpuSplit | None = None
     """`cpu_per_audio_s` by what it was spent on."""
 
@@ -65,7 +74,7 @@ async def stream_all(
     """Stream every clip through a started server, in a connection of its own each."""
     before, start_s = adapter.usage(), time.monotonic()
     counted = await adapter.counters()
-    memory = _PeakMemory(adapter)
+    memory = _Memory(adapter, start_s)
     watching = asyncio.create_task(memory.watch())
     waiting = deque(clips)
     runs: list[ClipRun] = []
@@ -84,7 +93,8 @@ async def stream_all(
         audio_s=audio_s,
         speech_s=sum(run.bounds.seconds for run in runs if run.bounds),
         cpu_s=spent.cpu_s,
-        most_rss_bytes=max(spent.rss_bytes, memory.most_bytes),
+        most_rss_bytes=max([spent.rss_bytes, *(m.rss_bytes for m in memory.seen)]),
+        memory=tuple(memory.seen),
         counters=counters,
         cpu=cpu_split(counters, spent, audio_s),
     )
@@ -118,12 +128,14 @@ class _Client:
         return ClipRun(clip, bounds, timeline, waits=waits)
 
 
-class _PeakMemory:
-    def __init__(self, adapter: Adapter) -> None:
+class _Memory:
+    def __init__(self, adapter: Adapter, start_s: float) -> None:
         self._adapter = adapter
-        self.most_bytes = 0
+        self._start_s = start_s
+        self.seen: list[MemoryAt] = []
 
     async def watch(self) -> None:
         while True:
-            self.most_bytes = max(self.most_bytes, self._adapter.usage().rss_bytes)
+            at_s = time.monotonic() - self._start_s
+            self.seen.append(MemoryAt(at_s, self._adapter.usage().rss_bytes))
             await asyncio.sleep(USAGE_EVERY_S)

@@ -8,7 +8,8 @@ from scripts.bench import report
 from scripts.bench.audio import SpeechBounds
 from scripts.bench.costs import CpuSplit, Redundancy
 from scripts.bench.designs import DesignScore
-from scripts.bench.run import Load
+from scripts.bench.longrun import LongRun
+from scripts.bench.run import Load, MemoryAt
 from scripts.bench.scores import ClipRun, Spread, score_clip, score_sets
 from scripts.bench.timeline import Timeline
 from tests.scripts.bench.lines import clip, final, shown
@@ -100,6 +101,16 @@ def test_designs_are_compared_where_they_were_replayed(whole: report.Report) -> 
     assert "| padded | 9.0 | 3.00 | – | 1.00/2.00 | 1.00/2.00 |" in text
     assert "takes 6.0 times the CPU" in text
     assert "| padded |" not in report.markdown(whole)
+
+
+def test_long_recordings_have_a_table_of_their_own(whole: report.Report) -> None:
+    run = LongRun("some/long", 13.5, 80, 0.8, 0.82, 0.002, 0, 5, None)
+    memory = tuple(MemoryAt(float(at_s), 50_000 * at_s) for at_s in range(60))
+    load = replace(whole.load, memory=memory)
+    text = report.markdown(replace(whole, long=[run], load=load))
+    assert "| some/long | 13.5 | 80 | 0.80 | 0.82 | +2.0 | 0 | 5 of 5 | – |" in text
+    assert "Memory: +3.00 MB per minute" in text
+    assert "long recording" not in report.markdown(whole)
 
 
 def test_everything_is_written(whole: report.Report, tmp_path: Path) -> None:

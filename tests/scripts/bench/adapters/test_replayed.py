@@ -9,6 +9,8 @@ from scripts.bench.adapters.replayed import (
     padded_design,
     trimmed_design,
 )
+from scripts.bench.longrun import long_runs
+from scripts.bench.manifest import joined
 from scripts.bench.run import Load, Streaming, stream_all
 from scripts.bench.scores import ClipRun
 from tests.scripts.bench.costly_lane import CostlyEngine, CostlyLane
@@ -88,3 +90,17 @@ async def test_a_replay_must_be_started() -> None:
     with pytest.raises(RuntimeError):
         await adapter.stream(sound(b""), "en")
     await adapter.stop()
+
+
+async def test_a_long_session_of_joined_clips_does_not_drift() -> None:
+    adapter = Replayed(trimmed_design(), lambda: CostlyEngine(0.2), endpoint_ms=600)
+    await adapter.start()
+    clips = joined([JFK], minutes=3.0)
+    runs, load = await stream_all(adapter, clips, Streaming(), lambda _run: None)
+    await adapter.stop()
+    (found,) = long_runs(runs)
+    assert (found.minutes >= 3.0, load.audio_s) == (True, clips[0].seconds)
+    assert found.finals >= 15
+    assert found.drift_s_per_min == pytest.approx(0.0, abs=0.05)
+    assert found.last_off_s == pytest.approx(0.0, abs=0.3)
+    assert runs[0].timeline.failure == ""
