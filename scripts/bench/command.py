@@ -32,8 +32,7 @@ from scripts.bench.scores import (
     score_sets,
 )
 from scripts.bench.servers import (
-    PADDED,
-    REPLAY,
+    DESIGNS,
     WHISPER_SERVER,
     Models,
     Server,
@@ -76,7 +75,7 @@ class Job:
     @property
     def is_replayed(self) -> bool:
         """Whether any of it runs the model in this process."""
-        return self.has_padded or self.server.name in (REPLAY, PADDED)
+        return self.has_padded or self.server.name in DESIGNS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,9 +137,9 @@ def _models(job: Job) -> Models:
 
 
 def _designs(job: Job, models: Models, done: Scored) -> list[DesignScore]:
-    """Replay the clips in both designs; both are replayed, so that both are alike."""
+    """Replay the clips in each design, so that all are measured alike."""
     encoder, scored = _encoder_of(models.spec), []
-    for name in (REPLAY, PADDED):
+    for name in DESIGNS:
         is_done = name == job.server.name
         scores, load = done if is_done else _replayed(job, models, name)
         scored.append(score_design(name, scores, load, encoder))
@@ -292,7 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         "--padded",
         action="store_true",
         help="also replay the clips in simulated time, in this design and in the "
-        "padded one, and compare them (slow: about 3 CPU seconds for each of audio)",
+        "padded one, and compare them (slow: about 5 CPU seconds for each of audio)",
     )
     add("--output", type=Path, help="folder of the results (build/bench/<date>)")
     add_arguments(parser)

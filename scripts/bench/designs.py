@@ -29,6 +29,7 @@ COLUMNS = (
     "design",
     "WER %",
     "CPU s per s of speech",
+    "over the first",
     "ρ",
     "first partial s",
     "speech end → final s",
@@ -50,7 +51,7 @@ def score_design(
     )
 
 
-def cpu_ratio(designs: Sequence[DesignScore]) -> float | None:
-    """Return the CPU of the last design over that of the first."""
-    first, last = (designs[index].cpu_per_speech_s for index in (0, -1))
-    return last / first if first and last else None
+def cpu_ratio(design: DesignScore, first: DesignScore) -> float | None:
+    """Return the CPU of a design over that of the first."""
+    one, other = first.cpu_per_speech_s, design.cpu_per_speech_s
+    return other / one if one and other else None

@@ -81,12 +81,19 @@ class _Answer:
 
 
 class Replay:
-    """Runs one session once; `lane` is used from the calling thread."""
+    """
+    Runs one session once; `lane` is used from the calling thread.
 
-    def __init__(self, session: Session, lane: Lane, spent: Spent) -> None:
+    With a `speed` of 2 a decode takes half of the time that its CPU says.
+    """
+
+    def __init__(
+        self, session: Session, lane: Lane, spent: Spent, *, speed: float = 1.0
+    ) -> None:
         self._session = session
         self._lane = lane
         self._spent = spent
+        self._speed = speed
         self._stages = FinalStages()
         self._now_s = 0.0
         self._partials_free_s = 0.0
@@ -133,7 +140,7 @@ class Replay:
 
     def _start(self, request: DecodeRequest) -> None:
         heard = self._lane.decode(request)
-        cost_s = heard.cost.cpu_s + heard.cost.vad_cpu_s
+        cost_s = (heard.cost.cpu_s + heard.cost.vad_cpu_s) / self._speed
         if request.priority is Priority.PARTIAL:
             start_s = max(self._now_s, self._partials_free_s)
             done_s = self._partials_free_s = start_s + cost_s

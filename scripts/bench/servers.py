@@ -11,6 +11,7 @@ from scripts.bench.adapters.ours import OurOptions, OurServer
 from scripts.bench.adapters.replayed import (
     Design,
     Replayed,
+    on_time_design,
     padded_design,
     trimmed_design,
 )
@@ -29,7 +30,9 @@ BASELINES = ROOT / "build" / "baselines"
 BUILT_WHISPER_SERVER = BASELINES / "whisper-server" / "bin" / "whisper-server"
 
 OURS, WHISPER_SERVER = "ours", "whisper-server"
-REPLAY, PADDED = "replay", "padded"
+REPLAY, PADDED, ON_TIME = "replay", "padded", "padded-on-time"
+DESIGNS = (REPLAY, PADDED, ON_TIME)
+"""This repository's session in simulated time, and what it is compared with."""
 ENVIRONMENTS: Mapping[str, Callable[[Environment, Path], Adapter]] = {
     "sliding-window": SlidingWindow,
     "whisper-live": WhisperLive,
@@ -71,6 +74,8 @@ def adapter_for(server: Server, models: Models, log: Path) -> Adapter:
         return replayed(trimmed_design(), models)
     if server.name == PADDED:
         return replayed(padded_design(models.endpoint_ms), models)
+    if server.name == ON_TIME:
+        return replayed(on_time_design(models.endpoint_ms), models)
     folder = ("--models-dir", str(models.spec.path.parent))
     return OurServer(
         OurOptions(
@@ -119,11 +124,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("server under test").add_argument
     add(
         "--server",
-        choices=[OURS, WHISPER_SERVER, *ENVIRONMENTS, REPLAY, PADDED],
+        choices=[OURS, WHISPER_SERVER, *ENVIRONMENTS, *DESIGNS],
         help="this repository's, whisper.cpp's own, faster-whisper over a window of "
         "8 s, or WhisperLive (ours); `make bench-baselines` installs these three. "
         "replay: this repository's session in simulated time; padded: the same with "
-        "every window on the full 30 s and nothing decoded ahead",
+        "every window on the full 30 s and nothing decoded ahead; padded-on-time: that "
+        "with cores enough for a partial each second",
     )
     add(
         "--whisper-server",

@@ -6,6 +6,7 @@ from scripts.bench.adapters.replayed import (
     Design,
     PaddedLane,
     Replayed,
+    on_time_design,
     padded_design,
     trimmed_design,
 )
@@ -72,6 +73,15 @@ async def test_the_padded_design_waits_for_a_decode_that_takes_longer() -> None:
     await streamed(padded_design(600), engine)
     partials = [r for r in engine.lane.requests if r.priority is Priority.PARTIAL]
     assert 3 <= len(partials) <= 5
+
+
+async def test_on_cores_enough_each_second_has_its_text() -> None:
+    engine = CostlyEngine(2.5)
+    runs, _, adapter = await streamed(on_time_design(600), engine)
+    partials = [r for r in engine.lane.requests if r.priority is Priority.PARTIAL]
+    assert 8 <= len(partials) <= 12
+    assert adapter.usage().cpu_s > 2.5 * len(engine.lane.requests)
+    assert runs[0].timeline.failure == ""
 
 
 def test_a_padded_lane_changes_nothing_else() -> None:
