@@ -31,7 +31,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	>&2; exit 1; }
 
 .PHONY: run test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines
+.PHONY: bench-baselines numbers
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -102,6 +102,11 @@ $(WHISPER_SERVER): | $(VENV)/installed
 	@cmake -S $(@D)/../source -B $(@D)/.. -DCMAKE_BUILD_TYPE=Release \
 		-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DWHISPER_BUILD_TESTS=OFF >/dev/null
 	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
+
+# The reports of `make bench` whose numbers stand in README.
+REPORTS ?=
+numbers: $(VENV)/installed-dev
+	$(BIN)/python -m scripts.bench.readme $(REPORTS)
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs
