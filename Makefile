@@ -100,7 +100,8 @@ $(WHISPER_SERVER): | $(VENV)/installed
 	@echo 'Building whisper-server into $(@D) (minutes) ...'
 	@$(BIN)/python -m scripts.bench.baselines.whisper_cpp $(@D)/../source
 	@cmake -S $(@D)/../source -B $(@D)/.. -DCMAKE_BUILD_TYPE=Release \
-		-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DWHISPER_BUILD_TESTS=OFF >/dev/null
+		-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DWHISPER_BUILD_TESTS=OFF \
+		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w >/dev/null
 	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
 
 # The reports of `make bench` whose numbers stand in README.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.bench.costs import Redundancy
+from scripts.bench.costs import Redundancy, final_waits
 from scripts.bench.designs import COLUMNS as DESIGN_COLUMNS
 from scripts.bench.designs import DesignScore, cpu_ratio
 from scripts.bench.longrun import LAST_WORDS, LongRun, memory_growth_mb_per_min
@@ -203,6 +203,13 @@ def _split_lines(report: Report) -> list[str]:
         lines.append(
             f"Encoder work over offline, full windows (ρ): {rho.total:.2f}; partials "
             f"{rho.partials:.2f}, finals {rho.finals:.2f}."
+        )
+    waits = final_waits(report.load.counters)
+    if waits is not None:
+        lines.append(
+            f"Finals waited on average for the endpoint {waits.endpoint_s:.2f} s, then "
+            f"in the queue {waits.queue_s:.2f} s and for decodes "
+            f"{waits.decode_s:.2f} s (n = {waits.finals})."
         )
     return ["", "  \n".join(lines)] if lines else []
 

@@ -72,4 +72,32 @@ def test_the_sample_is_streamed_scored_and_drawn(
     assert score["wer"] < 10
     assert score["stability"]["stable_retractions"] == 0
     assert score["first_partial_s"]["p50"] > 0
+    assert score["endpoint_s"]["p50"] > 0.2
+    cpu, load = report["load"]["cpu"], report["load"]
+    assert cpu["partial"] > cpu["silero"] > 0
+    assert cpu["speculative"] + cpu["final"] > 0
+    # What the decodes say of themselves is what their process has used.
+    assert abs(cpu["other"]) < 0.1 * load["cpu_s"] / load["audio_s"]
+    assert report["redundancy"]["finals"] > 0.5
+    assert report["redundancy"]["partials"] > 0.2
     assert (tmp_path / "out" / "timeline.png").stat().st_size > 1_000
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("base_model", "silero_model")
+def test_the_sample_is_replayed_without_waiting_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text(
+        "set\tid\tpath\tseconds\trate\tchannels\tlanguage\treference\n"
+        f"sample\tjfk\t{JFK}\t11\t16000\t1\ten\t{SAMPLE_REFERENCE}\n"
+    )
+    given = ["--manifest", str(manifest), "--output", str(tmp_path / "out")]
+    assert main([*given, "--server", "replay"]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    (score,) = report["sets"]
+    assert score["wer"] < 10
+    assert report["about"]["server"] == "replay, model base-q8_0"
+    assert report["load"]["cpu"]["partial"] > 0
+    assert "(ρ)" in capsys.readouterr().out

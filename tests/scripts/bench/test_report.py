@@ -28,7 +28,12 @@ LOAD = Load(
     speech_s=1.5,
     cpu_s=1.0,
     most_rss_bytes=300_000_000,
-    counters={},
+    counters={
+        "final_seconds.endpoint.count": 2.0,
+        "final_seconds.endpoint.sum": 1.2,
+        "final_seconds.queue.sum": 0.0,
+        "final_seconds.decode.sum": 0.5,
+    },
 )
 
 
@@ -76,12 +81,15 @@ def test_cpu_and_encoder_work_are_told_by_what_they_were_for(
     text = report.markdown(whole)
     assert "partial 0.100, speculative 0.200, final 0.050" in text
     assert "(ρ): 4.25; partials 3.00, finals 1.25." in text
+    assert "endpoint 0.60 s, then in the queue 0.00 s and for decodes 0.25 s" in text
 
 
 def test_a_server_that_counts_nothing_has_no_split() -> None:
     about = report.About("other", "m", "b", "d", 1, 600)
-    text = report.markdown(report.Report(about, LOAD, [], []))
+    load = replace(LOAD, counters={})
+    text = report.markdown(report.Report(about, load, [], []))
     assert "CPU 0.50 s per second of clip" in text
+    assert "Finals waited" not in text
     assert "by what it was for" not in text
 
 
