@@ -24,12 +24,14 @@ from scripts.bench.audio import StreamAudio
 from scripts.bench.command import DEFAULT_MANIFEST
 from scripts.bench.manifest import ROOT, Clip, Selection, read_manifest, select
 from scripts.bench.pauses import (
+    PAUSE_S,
     Mark,
     Pause,
     absolute_percentiles,
     edge_errors,
     find_pauses,
     in_silence,
+    out_of_silence,
 )
 from scripts.bench.words import plain_words
 from whispercpp_ws.cli.loading import fetched_model
@@ -48,13 +50,15 @@ from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
 from whispercpp_ws.session.resample import resample
 from whispercpp_ws.session.tuning import Tuning
+from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
 from whispercpp_ws.session.window import trimmed_options
 from whispercpp_ws.transcript import Hypothesis, Word
 
 
-SOURCES = ("dtw", "tokens", "spread")
-"""Alignment in the decode itself; token timestamps of a second decode, on the full
-window; the same words spread evenly over the window by their characters."""
+SOURCES = ("dtw", "dtw+vad", "tokens", "spread")
+"""Alignment in the decode itself; the same with edges moved out of what webrtcvad takes
+for silence; token timestamps of a second decode, on the full window; the words of the
+first spread evenly over the window by their characters."""
 
 LANGUAGES = frozenset(("en", "ru", "de", "fr", "es", "pt"))
 """Those with spaces between words."""
@@ -116,8 +120,10 @@ class Decoders:
         aligned = self._aligned.decode(_request(samples, language))
         spread = with_spread_times(aligned.words, len(samples) / SAMPLE_RATE)
         extra_s = aligned.cost.cpu_s - plain.cost.cpu_s
+        voiced = out_of_silence(aligned.words, silences(samples))
         return {
             "dtw": Timed(aligned.words, extra_s),
+            "dtw+vad": Timed(tuple(voiced), extra_s),
             "tokens": _by_tokens(self._plain, samples, language),
             "spread": Timed(spread, 0.0),
         }
@@ -268,6 +274,22 @@ def _cut(sound: StreamAudio, start_s: float, end_s: float) -> StreamAudio:
     return replace(sound, pcm=sound.pcm[first:last], seconds=end_s - start_s)
 
 
+def silences(samples: Samples) -> list[Pause]:
+    """Find what webrtcvad takes for silence, `PAUSE_S` or longer."""
+    tuning = Tuning()
+    vad = VoiceDetector(mode=tuning.vad_mode, energy_floor=tuning.energy_floor)
+    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES]
+    heard = [vad.receive(one).voiced for one in frames.reshape(-1, FRAME_SAMPLES)]
+    frame_s = FRAME_SAMPLES / SAMPLE_RATE
+    found, since = [], 0
+    for index, voiced in enumerate([*heard, True]):
+        if voiced:
+            if (index - since) * frame_s >= PAUSE_S:
+                found.append(Pause(since * frame_s, index * frame_s))
+            since = index + 1
+    return found
+
+
 def _by_tokens(lane: Lane, samples: Samples, language: str) -> Timed:
     before_s = time.thread_time()
     said = lane.transcribe(samples, DecodeOptions(language), lambda _segment: None)
@@ -292,10 +314,11 @@ def _measured(
 ) -> dict[str, Sequence[SourceScore]]:
     decoders = Decoders(*(_engine(model, word_times) for word_times in (True, False)))
     try:
-        return {
-            name: score([(one, decoders.timed(one)) for one in recordings])
+        timed = {
+            name: [(one, decoders.timed(one)) for one in recordings]
             for name, recordings in _recordings(decoders, clips).items()
         }
+        return {name: score(found) for name, found in timed.items() if found}
     finally:
         decoders.close()
 

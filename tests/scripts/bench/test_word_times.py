@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripts.bench.pauses import Mark, Pause
@@ -17,9 +18,12 @@ from scripts.bench.word_times import (
     read_segments,
     score,
     segment_recordings,
+    silences,
 )
 from tests.scripts.bench.lines import JFK, clip, sound
+from whispercpp_ws.client.audio import read_mono
 from whispercpp_ws.engines.scripted import ScriptedEngine
+from whispercpp_ws.session.resample import resample
 from whispercpp_ws.transcript import Word
 
 
@@ -84,14 +88,23 @@ def timed(shift_s: float) -> Timed:
 def test_sources_are_scored_side_by_side() -> None:
     mark = Mark(Pause(1.0, 1.5), ("one",), ("two",))
     recording = Recording(sound(bytes(32_000)), "en", (mark.pause,), (mark,))
-    by_source = {"dtw": timed(0.02), "tokens": timed(0.1), "spread": timed(-0.5)}
-    dtw, tokens, spread = score([(recording, by_source)])
+    shifts_s = (0.02, 0.0, 0.1, -0.5)
+    by_source = dict(zip(SOURCES, map(timed, shifts_s), strict=True))
+    dtw, _, tokens, spread = score([(recording, by_source)])
     assert dtw.end_errors_s == dtw.start_errors_s == pytest.approx((0.02,))
     assert tokens.start_errors_s == pytest.approx((0.1,))
     assert (spread.words, spread.words_in_silence) == (2, 0)
     assert spread.cpu_per_audio_s == 0.5
     text = "\n".join(markdown({"clips": [dtw, tokens, spread]}, "base"))
     assert "| clips | dtw | 1 | 20/20 (+20) | 20/20 (+20) | 0 of 2 | 0.500 |" in text
+
+
+def test_what_webrtcvad_takes_for_silence_is_found() -> None:
+    rate = 16_000
+    speech = resample(*read_mono(JFK))[4 * rate : 7 * rate]
+    (found,) = silences(np.concatenate([speech, np.zeros(rate, np.float32)]))[-1:]
+    assert found.start_s == pytest.approx(3.0, abs=0.3)
+    assert found.end_s == pytest.approx(4.0, abs=0.021)
 
 
 def test_without_pauses_there_are_no_errors_to_show() -> None:
