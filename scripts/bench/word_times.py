@@ -11,82 +11,36 @@ both sides agree with the whole. Long recordings have segments whose text is kno
 """
 
 import argparse
-import csv
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.bench import audio, report
-from scripts.bench.audio import StreamAudio
+from scripts.bench import report
 from scripts.bench.command import DEFAULT_MANIFEST
 from scripts.bench.manifest import ROOT, Clip, Selection, read_manifest, select
-from scripts.bench.pauses import (
-    PAUSE_S,
-    Mark,
-    Pause,
-    absolute_percentiles,
-    edge_errors,
-    find_pauses,
-    in_silence,
-    out_of_silence,
+from scripts.bench.pauses import absolute_percentiles, edge_errors, in_silence
+from scripts.bench.recordings import (
+    LONGEST_S,
+    Recording,
+    clip_recording,
+    read_segments,
+    segment_recordings,
 )
-from scripts.bench.words import plain_words
+from scripts.bench.word_sources import SOURCES, Decoders, Timed
 from whispercpp_ws.cli.loading import fetched_model
 from whispercpp_ws.config import ModelConfig
-from whispercpp_ws.decoding import (
-    SAMPLE_RATE,
-    DecodeOptions,
-    DecodeRequest,
-    Priority,
-    Samples,
-)
 from whispercpp_ws.engines import EngineOptions, load_engine
-from whispercpp_ws.engines.base import Engine, Lane
-from whispercpp_ws.engines.whispercpp.words import with_spread_times
+from whispercpp_ws.engines.base import Engine
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
-from whispercpp_ws.session.resample import resample
-from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
-from whispercpp_ws.session.window import trimmed_options
-from whispercpp_ws.transcript import Hypothesis, Word
 
-
-SOURCES = ("dtw", "dtw+vad", "tokens", "spread")
-"""Alignment in the decode itself; the same with edges moved out of what webrtcvad takes
-for silence; token timestamps of a second decode, on the full window; the words of the
-first spread evenly over the window by their characters."""
 
 LANGUAGES = frozenset(("en", "ru", "de", "fr", "es", "pt"))
 """Those with spaces between words."""
-SHORTEST_S, LONGEST_S = 3.0, 25.0
-"""Clips with a pause, that fit a window."""
-MOST_PAUSES = 3
-"""Of a clip: the longest; each costs two more decodes."""
-SEGMENT_PAUSE_S = 0.1
-"""Shortest silence between segments: where they meet is known from elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One window, and what is known of it."""
-
-    sound: StreamAudio
-    language: str
-    pauses: tuple[Pause, ...]
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """What one source says of one recording."""
-
-    words: tuple[Word, ...]
-    cpu_s: float
-    """CPU beyond that of a decode without times."""
+SHORTEST_S = 3.0
+"""Shortest clip that may have a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,41 +53,6 @@ class SourceScore:
     words: int
     words_in_silence: int
     cpu_per_audio_s: float
-
-
-class Decoders:
-    """The model twice, with alignment and without; to be closed."""
-
-    def __init__(self, aligned: Engine, plain: Engine) -> None:
-        self._engines = aligned, plain
-        self._aligned = aligned.open_lane()
-        self._plain = plain.open_lane()
-
-    def plain(self, samples: Samples, language: str) -> Hypothesis:
-        """Decode without times."""
-        return self._plain.decode(_request(samples, language))
-
-    def timed(self, recording: Recording) -> dict[str, Timed]:
-        """Return the words of a recording by every source."""
-        samples, language = _samples(recording.sound), recording.language
-        plain = self.plain(samples, language)
-        aligned = self._aligned.decode(_request(samples, language))
-        spread = with_spread_times(aligned.words, len(samples) / SAMPLE_RATE)
-        extra_s = aligned.cost.cpu_s - plain.cost.cpu_s
-        voiced = out_of_silence(aligned.words, silences(samples))
-        return {
-            "dtw": Timed(aligned.words, extra_s),
-            "dtw+vad": Timed(tuple(voiced), extra_s),
-            "tokens": _by_tokens(self._plain, samples, language),
-            "spread": Timed(spread, 0.0),
-        }
-
-    def close(self) -> None:
-        """Free lanes and weights."""
-        for lane in (self._aligned, self._plain):
-            lane.close()
-        for engine in self._engines:
-            engine.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -190,132 +109,15 @@ def _score(
     )
 
 
-def clip_recording(decoders: Decoders, clip: Clip) -> Recording:
-    """Find the pauses of a clip, and which words stand at the longest of them."""
-    sound = audio.load(clip, lead_s=0.0, tail_s=0.0)
-    pauses = find_pauses(sound)
-    longest = sorted(pauses, key=lambda pause: pause.start_s - pause.end_s)
-    samples = _samples(sound)
-    marks = [
-        _mark(decoders, samples, clip.language, pause)
-        for pause in longest[:MOST_PAUSES]
-    ]
-    return Recording(sound, clip.language, pauses, tuple(marks))
-
-
-def _mark(decoders: Decoders, samples: Samples, language: str, pause: Pause) -> Mark:
-    cut = round(pause.middle_s * SAMPLE_RATE)
-    sides = (
-        plain_words(decoders.plain(side.copy(), language).text)
-        for side in (samples[:cut], samples[cut:])
-    )
-    return Mark(pause, *sides)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A line of a `.segments.tsv` beside a long recording."""
-
-    start_s: float
-    end_s: float
-    text: str
-
-
-def read_segments(path: Path) -> tuple[Segment, ...]:
-    """Read who says what when."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return tuple(
-            Segment(float(row["start"]), float(row["end"]), row["text"]) for row in rows
-        )
-
-
-def segment_recordings(clip: Clip, segments: Sequence[Segment]) -> list[Recording]:
-    """Cut a long recording into windows of whole segments; marks where two meet."""
-    whole = audio.load(clip, lead_s=0.0, tail_s=0.0)
-    return [
-        _segment_recording(whole, clip.language, group) for group in _windows(segments)
-    ]
-
-
-def _segment_recording(
-    whole: StreamAudio, language: str, group: Sequence[Segment]
-) -> Recording:
-    start_s = group[0].start_s
-    sound = _cut(whole, start_s, group[-1].end_s)
-    pauses = find_pauses(sound, least_s=SEGMENT_PAUSE_S)
-    marks = []
-    for index, (one, other) in enumerate(zip(group, group[1:], strict=False)):
-        meets_s = (one.end_s + other.start_s) / 2 - start_s
-        before = plain_words(" ".join(s.text for s in group[: index + 1]))
-        after = plain_words(" ".join(s.text for s in group[index + 1 :]))
-        marks += [
-            Mark(pause, before, after)
-            for pause in pauses
-            if pause.start_s <= meets_s <= pause.end_s
-        ]
-    return Recording(sound, language, find_pauses(sound), tuple(marks))
-
-
-def _windows(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
-    group: list[Segment] = []
-    for segment in segments:
-        if group and segment.end_s - group[0].start_s > LONGEST_S:
-            yield group
-            group = []
-        group.append(segment)
-    if group:
-        yield group
-
-
-def _cut(sound: StreamAudio, start_s: float, end_s: float) -> StreamAudio:
-    frame = 2 * sound.channels
-    first, last = (round(at_s * sound.rate) * frame for at_s in (start_s, end_s))
-    return replace(sound, pcm=sound.pcm[first:last], seconds=end_s - start_s)
-
-
-def silences(samples: Samples) -> list[Pause]:
-    """Find what webrtcvad takes for silence, `PAUSE_S` or longer."""
-    tuning = Tuning()
-    vad = VoiceDetector(mode=tuning.vad_mode, energy_floor=tuning.energy_floor)
-    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES]
-    heard = [vad.receive(one).voiced for one in frames.reshape(-1, FRAME_SAMPLES)]
-    frame_s = FRAME_SAMPLES / SAMPLE_RATE
-    found, since = [], 0
-    for index, voiced in enumerate([*heard, True]):
-        if voiced:
-            if (index - since) * frame_s >= PAUSE_S:
-                found.append(Pause(since * frame_s, index * frame_s))
-            since = index + 1
-    return found
-
-
-def _by_tokens(lane: Lane, samples: Samples, language: str) -> Timed:
-    before_s = time.thread_time()
-    said = lane.transcribe(samples, DecodeOptions(language), lambda _segment: None)
-    words = tuple(word for segment in said.segments for word in segment.words)
-    return Timed(words, time.thread_time() - before_s)
-
-
-def _samples(sound: StreamAudio) -> Samples:
-    return resample(sound.mono(), sound.rate)
-
-
-def _request(samples: Samples, language: str) -> DecodeRequest:
-    seconds = len(samples) / SAMPLE_RATE
-    options = trimmed_options(
-        seconds, language=language, margin_s=Tuning().margin_s, word_times=True
-    )
-    return DecodeRequest(0, Priority.FINAL, samples, options)
-
-
 def _measured(
     clips: Sequence[Clip], model: ModelSpec
 ) -> dict[str, Sequence[SourceScore]]:
     decoders = Decoders(*(_engine(model, word_times) for word_times in (True, False)))
     try:
         timed = {
-            name: [(one, decoders.timed(one)) for one in recordings]
+            name: [
+                (one, decoders.timed(one.samples, one.language)) for one in recordings
+            ]
             for name, recordings in _recordings(decoders, clips).items()
         }
         return {name: score(found) for name, found in timed.items() if found}
