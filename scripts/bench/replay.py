@@ -96,8 +96,8 @@ class Replay:
         self._speed = speed
         self._stages = FinalStages()
         self._now_s = 0.0
-        self._partials_free_s = 0.0
-        self._finals_free_s = 0.0
+        # When the lane for partials, and the one for everything else, is free.
+        self._free_s = {True: 0.0, False: 0.0}
         self._answers: list[_Answer] = []
         self._numbers = itertools.count()
         self._messages: list[tuple[float, ServerMessage]] = []
@@ -141,17 +141,12 @@ class Replay:
     def _start(self, request: DecodeRequest) -> None:
         heard = self._lane.decode(request)
         cost_s = (heard.cost.cpu_s + heard.cost.vad_cpu_s) / self._speed
-        if request.priority is Priority.PARTIAL:
-            start_s = max(self._now_s, self._partials_free_s)
-            done_s = self._partials_free_s = start_s + cost_s
-            self._spent.note_decode(request, heard, factor=1.0)
-        else:
-            start_s = max(self._now_s, self._finals_free_s)
-            is_alone = self._partials_free_s <= start_s
-            done_s = start_s + cost_s * (BOOSTED_WALL if is_alone else 1.0)
-            self._finals_free_s = done_s
-            factor = BOOSTED_CPU if is_alone else 1.0
-            self._spent.note_decode(request, heard, factor=factor)
+        is_partial = request.priority is Priority.PARTIAL
+        start_s = max(self._now_s, self._free_s[is_partial])
+        is_alone = not is_partial and self._free_s[True] <= start_s
+        wall, cpu = (BOOSTED_WALL, BOOSTED_CPU) if is_alone else (1.0, 1.0)
+        done_s = self._free_s[is_partial] = start_s + wall * cost_s
+        self._spent.note_decode(request, heard, factor=cpu)
         heard = replace(heard, decode_s=done_s - start_s)
         answer = _Answer(done_s, next(self._numbers), request, heard)
         heapq.heappush(self._answers, answer)
