@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 from aiohttp import web
 
 from scripts.bench.adapters.ours import (
     LISTENING,
     OurOptions,
+    OurServer,
     read_counters,
     stream_to,
 )
@@ -102,6 +105,11 @@ def test_what_the_server_counts_is_read_from_what_it_shows() -> None:
         "final_seconds.queue.sum": 0.125,
         "final_seconds.queue.count": 1.0,
     }
+
+
+async def test_a_server_that_is_gone_counts_nothing(tmp_path: Path) -> None:
+    server = OurServer(OurOptions("base", "q8_0", 600), tmp_path / "log")
+    assert await server.counters() == {}
 
 
 def test_the_servers_greeting_is_understood() -> None:
