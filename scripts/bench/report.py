@@ -122,8 +122,7 @@ COLUMNS = (
     "no text",
     "failed",
 )
-"""Durations are p50/p95; endpoint, queue and decode make up the end of speech to the
-final, as `costs.FinalWaits` defines them."""
+"""Durations are p50/p95; `scores.SetScore` says over what."""
 
 LONG_COLUMNS = (
     "long recording",

@@ -119,9 +119,11 @@ class SetScore:
     after_endpoint_s: Spread
     transport_s: Spread
     endpoint_s: Spread
-    """With the two below, over clips: what a clip's finals waited for, on average. See
-    `costs.FinalWaits`; the three and `transport_s` make up `final_s`."""
+    """Over finals: `FinalDelay.endpoint_s`. `final_s` less this is what passes after
+    the decision that speech has ended."""
     queue_s: Spread
+    """With the one below, over clips: what passed after that in the server, on average
+    over a clip's finals; see `costs.FinalWaits`."""
     decode_s: Spread
     stability: Stability
     erasure: float | None
@@ -206,7 +208,7 @@ def score_set(scores: Sequence[ClipScore], endpoint_s: float) -> SetScore:
         final_s=Spread.of(delay.total_s for delay in delays),
         after_endpoint_s=Spread.of(d.after_endpoint_s(endpoint_s) for d in delays),
         transport_s=Spread.of(delay.transport_s for delay in delays),
-        endpoint_s=Spread.of(wait.endpoint_s for wait in waits),
+        endpoint_s=Spread.of(delay.endpoint_s for delay in delays),
         queue_s=Spread.of(wait.queue_s for wait in waits),
         decode_s=Spread.of(wait.decode_s for wait in waits),
         stability=steady,

@@ -93,7 +93,7 @@ def test_what_finals_waited_for_is_spread_over_clips() -> None:
         for queue_s in (0.0, 0.5)
     ]
     found = score_set([score_clip(run) for run in runs], 0.6)
-    assert (found.endpoint_s.p50, found.queue_s.p50) == (0.6, 0.25)
+    assert (found.queue_s.p50, found.queue_s.count) == (0.25, 2)
     assert found.decode_s == Spread(0.25, 0.25, 2)
 
 
