@@ -94,7 +94,7 @@ def replayed(design: Design, models: Models) -> Replayed:
     options = EngineOptions(spec.name, vad=vad.path if vad else None)
     return Replayed(
         design,
-        lambda: load_engine("whispercpp", spec.path, options),
+        lambda: load_engine(models.config.engine, spec.path, options),
         models.endpoint_ms,
     )
 

@@ -3,9 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.command import main
-from scripts.bench.manifest import SAMPLE_REFERENCE
+from scripts.bench.adapters.environment import Environment
+from scripts.bench.command import Job, main, run
+from scripts.bench.manifest import SAMPLE_REFERENCE, bundled_sample
+from scripts.bench.run import Streaming
+from scripts.bench.servers import Server
 from tests.scripts.bench.lines import JFK
+from whispercpp_ws.config import ModelConfig
 
 
 def test_a_manifest_that_is_missing_is_said(
@@ -101,3 +105,28 @@ def test_the_sample_is_replayed_without_waiting_for_it(
     assert report["about"]["server"] == "replay, model base-q8_0"
     assert report["load"]["cpu"]["partial"] > 0
     assert "(ρ)" in capsys.readouterr().out
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("base_model")
+def test_designs_are_replayed_beside_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Only the shape of the model is looked at; words are the scripted engine's.
+    job = Job(
+        clips=bundled_sample(),
+        models=ModelConfig(engine="scripted", vad_model=""),
+        endpoint_ms=600,
+        how=Streaming(),
+        output=tmp_path,
+        has_offline=False,
+        has_padded=True,
+        server=Server("replay", Path(), Environment(Path(), Path())),
+    )
+    assert run(job) == 0
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    names = [design["name"] for design in report["designs"]]
+    assert names == ["replay", "padded", "padded-on-time"]
+    assert all(design["cpu_per_speech_s"] > 0 for design in report["designs"])
+    # Each once: the run itself is the first of them.
+    assert capsys.readouterr().out.count("Streaming 1 clips through replay") == 1
