@@ -71,8 +71,12 @@ class DecodeRequest:
 
     @property
     def kind(self) -> str:
-        """Name what it is for: "language", "final", "speculative" or "partial"."""
-        # A language is only ever detected in a request of its own.
+        """
+        Name what it is for: "language", "final", "speculative" or "partial".
+
+        "language" is every request that has the language detected: those made for that,
+        and windows from before any language was heard.
+        """
         if self.options.language == "auto":
             return "language"
         return self.priority.name.lower()

@@ -32,6 +32,7 @@ class CpuSplit:
     final: float
     """Finals that were started when their utterance was over, and second decodes."""
     language: float
+    """Decodes in which the language was detected too, whatever else they were for."""
     silero: float
     """The voice detector that looks at every window before it is decoded."""
     gateway: float
