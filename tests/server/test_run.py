@@ -9,7 +9,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from tests.server.peers import BlockedDecoder, ScriptedDecoder, rest
 from tests.server.raw import HANDSHAKE
-from whispercpp_ws.config import Config, ListenConfig
+from whispercpp_ws.config import Config, LimitConfig, ListenConfig
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.app import create_app
@@ -26,9 +26,10 @@ class Server:
 
     def __init__(self, decoder: Decoder, *, drain_s: float = 5.0) -> None:
         self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        app = create_app(Config(), decoder, Metrics())
+        config = Config(limits=LimitConfig(drain_s=drain_s))
+        app = create_app(config, decoder, Metrics())
         self.task = asyncio.create_task(
-            run_app(app, ANY_PORT, on_listening=self._port.set_result, drain_s=drain_s)
+            run_app(app, ANY_PORT, on_listening=self._port.set_result)
         )
 
     async def url(self) -> str:

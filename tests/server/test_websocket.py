@@ -262,7 +262,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(
     make_site: MakeSite, speech: bytes
 ) -> None:
     decoder = BlockedDecoder()
-    site = await make_site(decoder=decoder)
+    site = await make_site(limited(resume_grace_s=0), decoder)
     socket = await site.connect()
     await start(socket)
     await socket.send_bytes(speech[:48_000])
