@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -123,11 +124,10 @@ class TranscriptionClient:
     async def open(self) -> None:
         """Open the first connection and ask for a session; raises as `connect`."""
         self._link = await self._connector.open(self._url)
-        try:
+        # One that breaks at once is opened again like one that breaks later.
+        with suppress(ConnectionError, aiohttp.ClientError):
             await self._link.send_str(native.encode_command(self._start))
-        except (ConnectionError, aiohttp.ClientError) as error:
-            raise self._lost() from error
-        self._is_up = True
+            self._is_up = True
 
     async def send_audio(self, audio: bytes) -> None:
         """

@@ -247,7 +247,7 @@ class Connection:
         if self._session is None or closed.code not in LEAVING:
             self._over.set()
             return
-        self._closed_first = True
+        self._closed_first = not self._delivery.is_complete
         self._session.leave_behind()
         self._loop.call_later(LINGER_S, self._over.set)
 
