@@ -352,3 +352,23 @@ async def test_replayed_bytes_are_skipped_wherever_frames_are_cut(
     last = (await rest(second))[-1]
     assert last["type"] == "end"
     assert last["offset"] == pytest.approx(50_000 / 11_025, abs=0.001)
+
+
+async def test_audio_after_leaving_is_an_error_and_not_silently_lost(
+    make_site: MakeSite, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whispercpp_ws.server.connection.LINGER_S", 0.05)
+    decoder = BlockedDecoder()
+    site = await make_site(decoder=decoder)
+    first = await site.connect()
+    name = (await start(first, lang="en"))["session"]
+    await first.send_bytes(speech[:48_000])
+    await decoder.asked.wait()
+    await first.close()
+    await site.shared.all_left.wait()
+    second = await site.connect()
+    await resume(second, name, offset=0)
+    await second.send_bytes(speech)
+    last = (await rest(second))[-1]
+    assert last["code"] == "unknown_session"
+    assert "ended when its connection was closed" in last["message"]

@@ -53,6 +53,8 @@ class FrameReceiver:
             if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 return False
             self._take(message)
+            # Or it would be held, up to 1 MB of it, until the next one comes.
+            del message
             frames += 1
             if frames % YIELD_EVERY_FRAMES == 0:
                 await asyncio.sleep(0)
