@@ -18,7 +18,7 @@ import sys
 import time
 import wave
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Peer:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._pong = asyncio.Event()
-        self.reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read())
 
     async def ping_ms(self) -> float:
         """Ping and return how long the pong took."""
@@ -64,6 +64,11 @@ class Peer:
         await self._socket.ping()
         await self._pong.wait()
         return (time.perf_counter() - started_s) * 1000
+
+    async def leave(self) -> None:
+        """Close the connection."""
+        await self._socket.close()
+        await self._reading
 
     async def _read(self) -> None:
         while True:
@@ -132,10 +137,9 @@ async def measure(url: str, pid: int, args: argparse.Namespace) -> IdleReport:
         uploads = [asyncio.create_task(upload(http, url)) for _ in range(args.uploads)]
         await asyncio.sleep(SETTLE_S)
         pings_ms = [await ping(peers, number) for number in range(args.pings)]
-        tasks = [*uploads, *(peer.reading for peer in peers)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(process)
+        await asyncio.gather(*uploads, return_exceptions=True)
+        await asyncio.gather(*(peer.leave() for peer in peers))
     return report(args, grown, sorted(pings_ms))
 
 
@@ -166,6 +170,14 @@ async def upload(http: aiohttp.ClientSession, url: str) -> None:
         await socket.send_json(START)
         while not reading.done():
             await socket.send_bytes(pcm)
+
+
+async def stop(process: psutil.Process) -> None:
+    """Stop the server at once: uploads that it does not read have no other end."""
+    for _ in range(2):
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        await asyncio.sleep(SETTLE_S)
 
 
 async def _drop_all(socket: aiohttp.ClientWebSocketResponse) -> None:

@@ -89,6 +89,10 @@ class Keeper:
         self.registry.add(session, holder)
         return session, holder
 
+    def keep(self, session: LiveSession, holder: Holder) -> None:
+        grace_s = self.limits.resume_grace_s
+        self.registry.keep(session, holder, grace_s=grace_s)
+
     def value(self, name: str, **labels: str) -> float:
         full = f"whispercpp_ws_{name}"
         return self.metrics.registry.get_sample_value(full, labels) or 0.0
@@ -107,7 +111,7 @@ async def settle() -> None:
 async def test_a_kept_session_is_found_by_its_name() -> None:
     keeper = Keeper()
     session, holder = keeper.open("a")
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     assert keeper.registry.find("a", owner="") is session
     assert keeper.timers.set[0][0] == 30.0
     assert (keeper.value("sessions"), keeper.value("kept_sessions")) == (1, 1)
@@ -127,7 +131,7 @@ async def test_a_session_that_is_not_yours_is_as_unknown_as_none(
 async def test_a_session_taken_up_is_not_dropped_when_its_time_is_over() -> None:
     keeper = Keeper()
     session, holder = keeper.open("a")
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     keeper.registry.take_up(session, Holder())
     keeper.timers.ring()
     assert keeper.registry.find("a", owner="") is session
@@ -144,7 +148,7 @@ async def test_the_newer_connection_has_the_session() -> None:
     newer = Holder()
     keeper.registry.take_up(session, newer)
     assert older.has_lost
-    keeper.registry.keep(session, older)
+    keeper.keep(session, older)
     assert session.holder is newer
     assert keeper.value("kept_sessions") == 0
 
@@ -155,7 +159,7 @@ async def test_the_end_of_the_grace_is_the_end_of_the_session(
     keeper = Keeper(decoder=BlockedDecoder())
     session, holder = keeper.open("a")
     await hear(session, jfk_pcm)
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     assert isinstance(keeper.decoder, BlockedDecoder)
     keeper.decoder.gate.set()
     await settle()
@@ -174,14 +178,14 @@ async def test_the_end_of_the_grace_is_the_end_of_the_session(
 async def test_without_grace_no_session_is_kept() -> None:
     keeper = Keeper(LimitConfig(resume_grace_s=0))
     session, holder = keeper.open("a")
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     assert keeper.registry.kept == []
 
 
 async def test_of_too_many_sessions_the_one_kept_longest_goes() -> None:
     keeper = Keeper(LimitConfig(resume_sessions=2))
     for name in "abc":
-        keeper.registry.keep(*keeper.open(name))
+        keeper.keep(*keeper.open(name))
     assert [session.id for session in keeper.registry.kept] == ["b", "c"]
     assert keeper.value("dropped_sessions_total", reason="sessions") == 1
 
@@ -192,7 +196,7 @@ async def test_of_too_much_memory_the_one_kept_longest_gives(jfk_pcm: bytes) -> 
         session, holder = keeper.open(name)
         await hear(session, jfk_pcm)
         assert session.held_bytes == pytest.approx(11 * 128_000, rel=0.01)
-        keeper.registry.keep(session, holder)
+        keeper.keep(session, holder)
     assert [session.id for session in keeper.registry.kept] == ["b"]
     assert keeper.value("dropped_sessions_total", reason="bytes") == 1
     await keeper.registry.aclose()
@@ -204,7 +208,7 @@ async def test_a_drain_computes_the_finals_of_kept_sessions_and_says_who_lost_th
     keeper = Keeper()
     session, holder = keeper.open("a")
     await hear(session, jfk_pcm[:48_000])
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     with caplog.at_level("INFO"):
         await keeper.registry.finish(Draining("bye"))
     assert "dropped session a (drain): nobody took its 1 finals" in caplog.text
@@ -216,7 +220,7 @@ async def test_what_was_said_meanwhile_is_told_when_it_is_taken_up(
 ) -> None:
     keeper = Keeper()
     session, holder = keeper.open("a")
-    keeper.registry.keep(session, holder)
+    keeper.keep(session, holder)
     await hear(session, jfk_pcm[:48_000])
     session.end(Draining("bye"))
     await session.over.wait()

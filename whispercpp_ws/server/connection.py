@@ -30,10 +30,9 @@ from whispercpp_ws.events import (
     Ready,
     Reconfigure,
     Start,
-    Warned,
 )
 from whispercpp_ws.protocols.base import Dialect
-from whispercpp_ws.server.deadlines import Deadlines
+from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
 from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
 from whispercpp_ws.server.inbox import Audio, Inbox, Item, PeerClosed
 from whispercpp_ws.server.keys import Shared
@@ -276,7 +275,7 @@ class Connection:
         self._deadlines.note_pause(now_s=now_s)
         self._shared.metrics.pauses.inc()
         if self._deadlines.is_warning_due(now_s):
-            self.deliver(_backlog_warning(self._limits.pause_backlog_s))
+            self.deliver(backlog_warning(self._limits))
 
     def lose_session(self) -> None:
         """Say that a newer connection has the session, and close."""
@@ -321,7 +320,8 @@ class Connection:
 
     def _leave_session(self) -> LiveSession | None:
         if self._session is not None:
-            self._shared.sessions.keep(self._session, self)
+            grace_s = self._limits.resume_grace_s
+            self._shared.sessions.keep(self._session, self, grace_s=grace_s)
         return self._session
 
     def _is_delivered(self, session: LiveSession) -> bool:
@@ -344,11 +344,3 @@ class Connection:
 def _before_start(item: Audio | Command) -> AudioBeforeStart:
     what = "audio" if isinstance(item, Audio) else type(item).__name__.lower()
     return AudioBeforeStart(f"expected `start` first, got {what}", field="op")
-
-
-def _backlog_warning(limit_s: float) -> Warned:
-    return Warned(
-        "backlog",
-        f"more than {limit_s:g} s of audio wait to be decoded; "
-        "the server reads on when it has caught up",
-    )

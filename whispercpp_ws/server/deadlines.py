@@ -8,6 +8,7 @@ from whispercpp_ws.errors import (
     SessionTooLong,
     Unauthorized,
 )
+from whispercpp_ws.events import Warned
 
 
 class Deadlines:
@@ -128,4 +129,13 @@ def _too_fast(limits: LimitConfig) -> AudioTooFast:
     return AudioTooFast(
         f"expected audio no faster than it can be decoded, got {limits.max_backlog_s:g}"
         " s more; send slower, or use a smaller model"
+    )
+
+
+def backlog_warning(limits: LimitConfig) -> Warned:
+    """Return what a peer is told whose audio waits for decodes."""
+    return Warned(
+        "backlog",
+        f"more than {limits.pause_backlog_s:g} s of audio wait to be decoded; "
+        "the server reads on when it has caught up",
     )

@@ -98,17 +98,17 @@ class SessionRegistry:
         self._metrics.resumed.inc()
         self._count()
 
-    def keep(self, session: LiveSession, holder: Holder) -> None:
+    def keep(self, session: LiveSession, holder: Holder, *, grace_s: float) -> None:
         """Keep the session of a connection that is over, unless it lost it before."""
         if session.holder is not holder:
             return
         session.holder = None
-        grace_s = self._limits.resume_grace_s
+        if grace_s == 0:
+            self.drop(session, "grace")
+            return
         self._kept[session.id] = self._call_later(
             grace_s, lambda: self.drop(session, "grace")
         )
-        if grace_s == 0:
-            self.drop(session, "grace")
         self._make_room()
         self._count()
 
