@@ -61,8 +61,14 @@ async def transcribed(
     client = TranscriptionClient(network, "sim://", start, backoff=AT_ONCE)
 
     async def speak() -> None:
-        for piece in pieces(pcm, chance):
+        third = len(pcm) // 3
+        for piece in pieces(pcm[:third], chance):
             await client.send_audio(piece)
+        await client.flush()
+        await client.hold()
+        for piece in pieces(pcm[third:], chance):
+            await client.send_audio(piece)
+        await client.flush()
         await client.end()
 
     async with client:

@@ -190,6 +190,13 @@ async def test_of_too_many_sessions_the_one_kept_longest_goes() -> None:
     assert keeper.value("dropped_sessions_total", reason="sessions") == 1
 
 
+async def test_an_owner_of_many_kept_sessions_crowds_nobody_out() -> None:
+    keeper = Keeper(LimitConfig(resume_sessions=3))
+    for name, owner in [("a", "ann"), ("b", "bob"), ("c", "bob"), ("d", "bob")]:
+        keeper.keep(*keeper.open(name, owner=owner))
+    assert [session.id for session in keeper.registry.kept] == ["a", "c", "d"]
+
+
 async def test_of_too_much_memory_the_one_kept_longest_gives(jfk_pcm: bytes) -> None:
     keeper = Keeper(LimitConfig(resume_bytes=2_000_000), decoder=BlockedDecoder())
     for name in "ab":

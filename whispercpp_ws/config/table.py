@@ -215,7 +215,7 @@ OPTIONS = (
         "limits",
         "resume_sessions",
         Whole(1, 100_000),
-        "most sessions kept so; the one that waits longest is dropped for a new one",
+        "most sessions kept so; for a new one, the oldest of who has most is dropped",
     ),
     Option(
         "resume-bytes",

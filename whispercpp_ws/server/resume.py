@@ -29,6 +29,7 @@ frame. Until then it can be asked for its finals, even after `end`.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from whispercpp_ws.config import LimitConfig
@@ -152,9 +153,15 @@ class SessionRegistry:
 
     def _make_room(self) -> None:
         while len(self._kept) > self._limits.resume_sessions:
-            self.drop(self.kept[0], "sessions")
+            self.drop(self._next_to_go(), "sessions")
         while sum(s.held_bytes for s in self.kept) > self._limits.resume_bytes:
-            self.drop(self.kept[0], "bytes")
+            self.drop(self._next_to_go(), "bytes")
+
+    def _next_to_go(self) -> LiveSession:
+        """Choose the oldest of the owner with the most: nobody crowds others out."""
+        counts = Counter(session.owner for session in self.kept)
+        most = max(counts.values())
+        return next(s for s in self.kept if counts[s.owner] == most)
 
     def _count(self) -> None:
         self._metrics.sessions.set(len(self._sessions))
