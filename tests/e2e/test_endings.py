@@ -21,7 +21,7 @@ START = {"op": "start", "rate": 16000, "lang": "en"}
 @pytest.fixture
 def scripted_server(tmp_path: Path) -> Iterator[RunningServer]:
     """Start a server without a model; it must exit with 0."""
-    yield from start_server(tmp_path, "--engine", "scripted", "--lanes", "1")
+    yield from start_server(tmp_path, "--engine", "scripted", "--lanes", "8")
 
 
 async def test_sigterm_gives_every_open_stream_its_finals_and_1001(
