@@ -22,6 +22,7 @@ from whispercpp_ws.server.middleware import (
     name_request,
     refuse_origins,
 )
+from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.websocket import serve_native
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
@@ -56,7 +57,9 @@ def create_app(
         tokens=TokenChecker(config.tokens, now=now),
         open_session=session_opener(config),
         count=ConnectionCount(config.limits.max_connections),
+        sessions=SessionRegistry(config.limits, metrics),
     )
+    app.on_cleanup.append(_drop_sessions)
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())
     return app
@@ -69,6 +72,10 @@ def session_opener(config: Config) -> Callable[[SessionOptions], Session]:
         max_utterance_s=config.streaming.max_utterance_s,
     )
     return lambda options: Session(options, tuning)
+
+
+async def _drop_sessions(app: web.Application) -> None:
+    await app[SHARED].sessions.aclose()
 
 
 def _routes() -> list[web.RouteDef]:

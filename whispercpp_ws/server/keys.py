@@ -13,6 +13,7 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.session.session import Session
 
 
@@ -34,6 +35,7 @@ class Shared:
     tokens: TokenChecker
     open_session: Callable[[SessionOptions], Session]
     count: ConnectionCount
+    sessions: SessionRegistry
     connections: set[Drainable] = field(default_factory=set)
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is no connection."""

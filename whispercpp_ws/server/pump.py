@@ -66,6 +66,8 @@ class SessionPump:
         self._caught_up.set()
         self._decodes: set[asyncio.Task[None]] = set()
         self._closing_error: SpeechError | None = None
+        self.heard_bytes = 0
+        """Bytes of the client's audio that the session has heard."""
         self.is_closing = False
         """Whether the end of the audio was taken; only finals come after that."""
 
@@ -86,6 +88,7 @@ class SessionPump:
             if self.is_closing:
                 return
             self._session.receive_audio(piece)
+            self.heard_bytes += len(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
             self._step()
             # A yield, no delay: other connections run between two slices.
@@ -118,11 +121,15 @@ class SessionPump:
         self._session.receive_eof()
         self._step()
 
-    async def close(self) -> None:
+    def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
         self._emit = _ignore
         for task in self._decodes:
             task.cancel()
+
+    async def close(self) -> None:
+        """Stop, and wait until no decode is left."""
+        self.stop()
         await asyncio.gather(*self._decodes, return_exceptions=True)
 
     def _step(self) -> None:
