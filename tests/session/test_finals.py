@@ -6,11 +6,11 @@ from whispercpp_ws.session.finals import (
     final_of,
     is_doubtful,
     take_decode,
-    text_of,
-    without_context,
+    words_of,
 )
 from whispercpp_ws.session.planner import Asked, Purpose
 from whispercpp_ws.session.utterance import Part, Utterance
+from whispercpp_ws.transcript import join_words
 
 
 def utterance(*starts_s: float, end_s: float) -> Utterance:
@@ -41,7 +41,10 @@ def test_the_text_of_all_parts_is_one_final_with_times_of_the_session() -> None:
     assert said.undecoded_part is said.parts[1]
     assert take_decode(asked(said, 1), heard("three"))
     final = final_of(said, assumed_language="en")
-    assert (final.text, text_of(said)) == ("one two three", "one two three")
+    assert (final.text, join_words(words_of(said))) == (
+        "one two three",
+        "one two three",
+    )
     assert [word.start_s for word in final.words or ()] == [0.0, 0.4, 2.0]
 
 
@@ -49,7 +52,7 @@ def test_a_part_that_says_nothing_leaves_the_others() -> None:
     said = utterance(0.0, 2.0, end_s=4.0)
     take_decode(asked(said, 0), heard("one"))
     take_decode(asked(said, 1), heard("the", logprob=-2.0))
-    assert text_of(said) == "one"
+    assert join_words(words_of(said)) == "one"
 
 
 def test_confidence_weighs_parts_by_their_tokens() -> None:
@@ -64,21 +67,21 @@ def test_a_tripped_guard_asks_once_more() -> None:
     assert not take_decode(asked(said), heard("no no no no"))
     assert said.parts[0].retried
     assert take_decode(asked(said), heard("no no no no no"))
-    assert (text_of(said), is_doubtful(said)) == ("no", True)
+    assert (join_words(words_of(said)), is_doubtful(said)) == ("no", True)
 
 
 def test_of_two_unsure_decodes_the_surer_one_is_kept() -> None:
     said = utterance(0.0, end_s=2.0)
     assert not take_decode(asked(said), heard("first", logprob=-1.1, speech_s=1.0))
     assert take_decode(asked(said), heard("second", logprob=-1.3, speech_s=1.0))
-    assert text_of(said) == "first"
+    assert join_words(words_of(said)) == "first"
 
 
 def test_a_second_decode_that_is_sound_is_kept() -> None:
     said = utterance(0.0, end_s=2.0)
     take_decode(asked(said), heard("first", logprob=-1.1))
     take_decode(asked(said), heard("second", logprob=-0.3))
-    assert (text_of(said), is_doubtful(said)) == ("second", False)
+    assert (join_words(words_of(said)), is_doubtful(said)) == ("second", False)
 
 
 def test_words_of_the_context_are_left_out() -> None:
@@ -89,18 +92,7 @@ def test_words_of_the_context_are_left_out() -> None:
     assert [round(word.start_s, 6) for word in final.words or ()] == [1.0, 1.4]
 
 
-def test_a_word_belongs_where_its_middle_is() -> None:
-    words = without_context(heard("one two three"), 0.5).words
-    assert [word.text for word in words] == ["two", "three"]
-    assert without_context(heard("one"), 0.5).mean_logprob == 0.0
-
-
 def test_a_loop_in_the_context_has_the_part_decoded_alone() -> None:
     said = utterance(1.0, end_s=3.0)
     assert not take_decode(asked(said, context_s=0.8), heard("a b c d a b c d"))
     assert said.parts[0].retried
-
-
-def test_unsure_words_are_not_hidden_by_a_sure_context() -> None:
-    own = without_context(heard("sure sure", logprob=-0.1), 0.4)
-    assert own.mean_logprob < -0.1

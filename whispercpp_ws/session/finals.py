@@ -1,12 +1,11 @@
 """From the decodes of an utterance's parts to the text that is published."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from math import exp, log
-from statistics import fmean
+from math import exp
 
 from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import Final
+from whispercpp_ws.session.context import without_context
 from whispercpp_ws.session.guards import (
     HOPELESS_LOGPROB,
     MIN_MEAN_LOGPROB,
@@ -19,10 +18,13 @@ from whispercpp_ws.session.word_times import Silence, out_of_silence
 from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
-def take_decode(asked: Asked, hypothesis: Hypothesis) -> bool:
+def take_decode(
+    asked: Asked, hypothesis: Hypothesis, earlier: Sequence[Word] = ()
+) -> bool:
     """
     Keep the decode of a part, or have it decoded once more.
 
+    `earlier` are the last words of the utterance before this one, as published.
     Returns whether it was kept; a guard that trips asks for a second decode, once.
     """
     part = asked.part
@@ -31,7 +33,8 @@ def take_decode(asked: Asked, hypothesis: Hypothesis) -> bool:
         if whole.tripped or whole.is_cut:
             part.retried = True
             return False
-        hypothesis = without_context(hypothesis, asked.context_s)
+        before = _said_before(asked) or earlier
+        hypothesis = without_context(hypothesis, asked.context_s, before)
     checked = _check(asked, hypothesis)
     if checked.tripped and not checked.dropped and not part.retried:
         part.retried, part.doubted = True, (hypothesis, checked)
@@ -40,26 +43,14 @@ def take_decode(asked: Asked, hypothesis: Hypothesis) -> bool:
     return True
 
 
-def without_context(hypothesis: Hypothesis, context_s: float) -> Hypothesis:
-    """Leave only what was said behind the first `context_s`, with times from there."""
-    own = tuple(
-        word.shifted(-context_s)
-        for word in hypothesis.words
-        if word.start_s + word.end_s > 2 * context_s
+def words_of(utterance: Utterance) -> tuple[Word, ...]:
+    """Return what all parts say, in session time."""
+    return tuple(
+        word.shifted(part.start / SAMPLE_RATE)
+        for part in utterance.parts
+        if part.checked is not None
+        for word in part.checked.words
     )
-    share = len(own) / max(len(hypothesis.words), 1)
-    return replace(
-        hypothesis,
-        text=join_words(own),
-        words=own,
-        token_count=round(hypothesis.token_count * share),
-        mean_logprob=fmean(log(max(w.confidence, 1e-9)) for w in own) if own else 0.0,
-    )
-
-
-def text_of(utterance: Utterance) -> str:
-    """Return what all parts say."""
-    return join_words(_words(utterance))
 
 
 def is_doubtful(utterance: Utterance) -> bool:
@@ -69,7 +60,7 @@ def is_doubtful(utterance: Utterance) -> bool:
 
 def final_of(utterance: Utterance, *, assumed_language: str) -> Final:
     """Build the final of an utterance whose parts are decoded."""
-    words = out_of_silence(_words(utterance), _silences(utterance))
+    words = out_of_silence(words_of(utterance), _silences(utterance))
     heard = next((p.heard.language for p in utterance.parts if p.heard), "")
     return Final(
         utterance.number,
@@ -80,6 +71,13 @@ def final_of(utterance: Utterance, *, assumed_language: str) -> Final:
         _confidence(utterance) if words else 0.0,
         words if utterance.options.words else None,
     )
+
+
+def _said_before(asked: Asked) -> tuple[Word, ...]:
+    """Return the words of the utterance's parts before this one."""
+    parts = asked.utterance.parts
+    before = parts[: parts.index(asked.part)]
+    return tuple(w for part in before if part.checked for w in part.checked.words)
 
 
 def _check(asked: Asked, hypothesis: Hypothesis) -> Checked:
@@ -108,16 +106,6 @@ def _better(
 
 def _checked(utterance: Utterance) -> Iterator[Checked]:
     return (part.checked for part in utterance.parts if part.checked is not None)
-
-
-def _words(utterance: Utterance) -> tuple[Word, ...]:
-    """Return the words of all parts in session time."""
-    return tuple(
-        word.shifted(part.start / SAMPLE_RATE)
-        for part in utterance.parts
-        if part.checked is not None
-        for word in part.checked.words
-    )
 
 
 def _silences(utterance: Utterance) -> list[Silence]:

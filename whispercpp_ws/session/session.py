@@ -35,7 +35,7 @@ from whispercpp_ws.session.endpoint import (
     Endpointer,
     Signal,
 )
-from whispercpp_ws.session.finals import final_of, is_doubtful, take_decode, text_of
+from whispercpp_ws.session.finals import final_of, is_doubtful, take_decode, words_of
 from whispercpp_ws.session.guards import HIDDEN_LOGPROB, Checked, check
 from whispercpp_ws.session.language import LanguageMemory
 from whispercpp_ws.session.phases import Input, Phase
@@ -44,7 +44,7 @@ from whispercpp_ws.session.resample import StreamResampler
 from whispercpp_ws.session.tuning import Tuning
 from whispercpp_ws.session.utterance import Part, Utterance
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
-from whispercpp_ws.transcript import Hypothesis, Word
+from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
 DEFAULT_TUNING = Tuning()
@@ -75,6 +75,8 @@ class Session:
         self._events: list[Event] = []
         self._waiting: deque[Utterance] = deque()
         self._open: Utterance | None = None
+        self._said: tuple[Word, ...] = ()
+        """Words of the last utterance that is published."""
         self._window_end = 0
         self._utterances = 0
         self._finals = 0
@@ -296,7 +298,7 @@ class Session:
     def _take_final(self, asked: Asked, hypothesis: Hypothesis) -> None:
         """Keep the decode of a part; of an open utterance it is a partial too."""
         utterance, part = asked.utterance, asked.part
-        is_kept = take_decode(asked, hypothesis)
+        is_kept = take_decode(asked, hypothesis, self._said)
         if is_kept and utterance is self._open and part.checked is not None:
             if part.is_decoded:
                 utterance.agreement.close_part(part.checked.words)
@@ -329,7 +331,8 @@ class Session:
             self._finish()
 
     def _publish(self, utterance: Utterance) -> None:
-        text = text_of(utterance)
+        self._said = words_of(utterance)
+        text = join_words(self._said)
         # Let the next final see this text, unless a guard doubts it.
         self._planner.carry_prompt("" if is_doubtful(utterance) else text, utterance)
         if text or utterance.shown:

@@ -1,0 +1,62 @@
+"""Part what a window says into the earlier speech in it and the part's own words."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+from statistics import fmean
+
+from whispercpp_ws.session.agreement import normalise
+from whispercpp_ws.transcript import Hypothesis, Word, join_words
+
+
+SEAM_WORDS = 3
+"""Words before a part by which its seam is known, and the words that times may be
+wrong by: ends of aligned words are 60 ms off at the median and 340 ms at the 95th
+percentile."""
+
+
+def without_context(
+    hypothesis: Hypothesis, context_s: float, before: Sequence[Word]
+) -> Hypothesis:
+    """
+    Leave only what was said behind the first `context_s`, with times from there.
+
+    Args:
+        hypothesis: of the context and the part.
+        context_s: seconds of the window before the part.
+        before: what was said before the part, as it was published.
+    """
+    first = seam(hypothesis.words, context_s, before)
+    own = tuple(word.shifted(-context_s) for word in hypothesis.words[first:])
+    share = len(own) / max(len(hypothesis.words), 1)
+    return replace(
+        hypothesis,
+        text=join_words(own),
+        words=own,
+        token_count=round(hypothesis.token_count * share),
+        mean_logprob=fmean(log(max(w.confidence, 1e-9)) for w in own) if own else 0.0,
+    )
+
+
+def seam(words: Sequence[Word], context_s: float, before: Sequence[Word]) -> int:
+    """
+    Return the index of the first word behind the context.
+
+    Times tell about where it is, and the last words before it where exactly: a word
+    that is published already must not come again, nor one be lost with it.
+    """
+    by_time = sum(word.start_s + word.end_s <= 2 * context_s for word in words)
+    known = [normalise(word.text) for word in before[-SEAM_WORDS:]]
+    heard = [normalise(word.text) for word in words]
+    for count in range(len(known), 0, -1):
+        # One word alone may be any other "the": it must be where times say.
+        reach = SEAM_WORDS if count > 1 else 1
+        for index in _outwards(by_time, reach, len(words)):
+            if heard[max(0, index - count) : index] == known[-count:]:
+                return index
+    return by_time
+
+
+def _outwards(middle: int, reach: int, last: int) -> list[int]:
+    near = range(max(0, middle - reach), min(last, middle + reach) + 1)
+    return sorted(near, key=lambda index: abs(index - middle))
