@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 
 from whispercpp_ws.access.token import Grant
+from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import (
     AlreadyStarted,
     AudioBeforeStart,
@@ -29,6 +30,8 @@ from whispercpp_ws.events import (
     Final,
     Flush,
     Hold,
+    Mark,
+    Marked,
     Partial,
     Ready,
     Reconfigure,
@@ -65,20 +68,21 @@ class Connection:
         shared: Shared,
         *,
         dialect: Dialect,
+        limits: LimitConfig,
         grant: Grant | None,
         abort: Callable[[], None],
         log: Log,
     ) -> None:
         self._socket = socket
         self._shared = shared
-        self._limits = shared.config.limits
+        self._limits = limits
         self._dialect = dialect
         self._grant = grant
         self._abort = abort
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox(self._limits.max_frame_bytes)
-        self._outbound = OutboundQueue(self._limits.outbound_events)
+        self._outbound = OutboundQueue(self._limits.outbound_events, dialect.droppable)
         self._deadlines = Deadlines(self._limits, now_s=self._loop.time())
         self._arrivals = ArrivalTimes()
         self._pump: SessionPump | None = None
@@ -164,6 +168,8 @@ class Connection:
             raise item
         if isinstance(item, PeerClosed):
             self._linger()
+        elif isinstance(item, Mark):
+            self._emit(Marked(item.name))
         elif isinstance(item, Start):
             self._start(item)
         elif self._pump is None:
@@ -264,8 +270,7 @@ class Connection:
         if isinstance(event, Ended):
             self._finish(CLOSE_OK)
         elif isinstance(event, Failed):
-            self._note_failure(event.error)
-            self._finish(event.error.close_code)
+            self._finish(self._note_failure(event.error))
         elif self._outbound.is_overfull:
             self._give_up("the peer lets %d events wait", self._limits.outbound_events)
 
@@ -293,14 +298,16 @@ class Connection:
         """Return the error frame for framing that aiohttp closes for."""
         if self._close_code is not None:
             return []
-        self._note_failure(error)
-        self._finish(error.close_code)
+        self._finish(self._note_failure(error))
         return self._frames(Failed(error))
 
-    def _note_failure(self, error: SpeechError) -> None:
+    def _note_failure(self, error: SpeechError) -> int:
+        """Count and log an error; returns what the dialect closes with after it."""
         self._shared.metrics.errors.labels(error.code).inc()
-        self._close_reason = error.code
+        closing = self._dialect.closing(error)
+        self._close_reason = closing.reason
         self._log.info("the session ended with %s", error.code)
+        return closing.code
 
     def _finish(self, close_code: int) -> None:
         self._close_code = close_code
