@@ -84,6 +84,16 @@ class StreamingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VoskConfig:
+    """What clients of Vosk's server cannot say themselves."""
+
+    rate: int = 8_000
+    """Samples per second of clients that send no config; VOSK_SAMPLE_RATE there."""
+    punctuation: bool = False
+    """Keep Whisper's capitals and punctuation, which Vosk's texts do not have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a server is started with."""
 
@@ -92,4 +102,5 @@ class Config:
     limits: LimitConfig = LimitConfig()
     models: ModelConfig = ModelConfig()
     streaming: StreamingConfig = StreamingConfig()
+    vosk: VoskConfig = VoskConfig()
     log_level: str = "info"

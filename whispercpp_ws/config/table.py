@@ -290,6 +290,20 @@ OPTIONS = (
         "longest utterance before it is cut at a pause, in seconds",
     ),
     Option(
+        "vosk-rate",
+        "vosk",
+        "rate",
+        Whole(8_000, 192_000),
+        "sampling rate of Vosk clients that name none, in samples per second",
+    ),
+    Option(
+        "vosk-punctuation",
+        "vosk",
+        "punctuation",
+        SWITCH,
+        "keep capitals and punctuation in the texts of Vosk clients",
+    ),
+    Option(
         "log-level",
         "",
         "log_level",

@@ -14,6 +14,7 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.dialects import page_or_vosk
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
 from whispercpp_ws.server.middleware import (
@@ -77,7 +78,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),
         web.get("/metrics", show_metrics),
-        web.get("/", _file_handler("index.html")),
+        web.get("/", page_or_vosk(_file_handler("index.html"))),
     ]
     return fixed + [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]
 
