@@ -13,6 +13,7 @@ Every error of the package, in one tree.
     │   ├── AlreadyStarted
     │   ├── BadAudio              NaN, or a last sample cut in half
     │   ├── FrameTooLarge
+    │   ├── UploadTooLarge
     │   ├── AudioTooFast
     │   ├── SessionTooLong
     │   ├── SessionIdle
@@ -139,6 +140,13 @@ class FrameTooLarge(PeerError):
     code = "frame_too_large"
     http_status = 413
     close_code = 1009
+
+
+class UploadTooLarge(PeerError):
+    """Raised when a file or a field of a form is larger than the limit."""
+
+    code = "upload_too_large"
+    http_status = 413
 
 
 class AudioTooFast(PeerError):

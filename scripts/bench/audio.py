@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.bench.manifest import Clip
-from whispercpp_ws.client.audio import READ_FRAMES, AudioFile
+from whispercpp_ws.audio_file import READ_FRAMES, AudioFile
 
 
 FRAME_S = 0.1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scripts.bench.manifest import NO_LANGUAGE, Clip
-from whispercpp_ws.client.audio import read_mono
+from whispercpp_ws.audio_file import read_mono
 from whispercpp_ws.decoding import (
     FULL_AUDIO_CTX,
     SAMPLE_RATE,

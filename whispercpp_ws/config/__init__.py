@@ -34,6 +34,8 @@ class LimitConfig:
 
     max_frame_bytes: int = 1 << 20
     """5.4 s of 48 kHz stereo PCM16; vosk-server's limit too."""
+    max_upload_bytes: int = 25 * 1024 * 1024
+    """Largest audio file of a form; OpenAI's limit too."""
     max_connections: int = 100
     max_session_s: int = 4 * 3600
     start_timeout_s: float = 10.0

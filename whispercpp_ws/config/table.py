@@ -133,6 +133,13 @@ OPTIONS = (
         "largest WebSocket frame from a client, in bytes",
     ),
     Option(
+        "max-upload-bytes",
+        "limits",
+        "max_upload_bytes",
+        Whole(1024, 1 << 32),
+        "largest audio file that may be uploaded, in bytes",
+    ),
+    Option(
         "max-connections",
         "limits",
         "max_connections",

@@ -23,6 +23,7 @@ from whispercpp_ws.server.middleware import (
     name_request,
     refuse_origins,
 )
+from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.websocket import serve_native
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
@@ -75,6 +76,7 @@ def session_opener(config: Config) -> Callable[[SessionOptions], Session]:
 def _routes() -> list[web.RouteDef]:
     fixed = [
         web.get("/stt", serve_native),
+        *ROUTES,
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),
         web.get("/metrics", show_metrics),
