@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
+from typing import Any
 
+import jwt
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from tests.server.conftest import MakeSite
-from whispercpp_ws.config import Config, TokenConfig
+from whispercpp_ws.config import Config, LimitConfig, TokenConfig
 
 
 KEY = "k" * 32
@@ -84,7 +87,7 @@ async def test_asterisks_subprotocol_is_selected(make_site: MakeSite) -> None:
     await socket.close()
 
 
-@pytest.mark.parametrize("path", ["/"])
+@pytest.mark.parametrize("path", ["/", "/v1/listen"])
 async def test_a_wrong_token_is_refused_before_the_upgrade(
     make_site: MakeSite, path: str
 ) -> None:
@@ -96,3 +99,105 @@ async def test_a_wrong_token_is_refused_before_the_upgrade(
     }
     response = await site.client.get(path, headers=upgrade)
     assert response.status == 401
+
+
+LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000&interim_results=true"
+
+
+async def messages(socket: ClientWebSocketResponse) -> list[dict[str, Any]]:
+    """Collect what the server sends until it closes."""
+    found = []
+    while (frame := await socket.receive()).type is WSMsgType.TEXT:
+        found.append(json.loads(frame.data))
+    return found
+
+
+async def test_deepgram_clients_get_results_metadata_and_close_1000(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    socket = await (await make_site()).client.ws_connect(LISTEN)
+    await socket.send_bytes(speech[:64_000])
+    await socket.send_str('{"type":"Finalize"}')
+    await socket.send_bytes(b"")
+    said = await messages(socket)
+    assert socket.close_code == 1000
+    assert said[-1]["type"] == "Metadata"
+    assert [m for m in said if m.get("speech_final")]
+    assert [m for m in said if m.get("from_finalize")]
+
+
+async def test_a_silent_deepgram_client_is_closed_with_net_0001(
+    make_site: MakeSite,
+) -> None:
+    site = await make_site(Config(limits=LimitConfig(idle_timeout_s=0.1)))
+    socket = await site.client.ws_connect(LISTEN)
+    message = await socket.receive()
+    assert (message.data, message.extra[:8]) == (1011, "NET-0001")
+
+
+async def test_a_deepgram_query_that_is_wrong_is_refused_before_the_upgrade(
+    make_site: MakeSite,
+) -> None:
+    site = await make_site()
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    response = await site.client.get("/v1/listen?encoding=opus", headers=headers)
+    body = await response.json()
+    assert response.status == 400
+    assert response.headers["dg-error"] == "bad_message"
+    assert body["request_id"] == response.headers["dg-request-id"]
+
+
+async def test_a_deepgram_message_that_is_wrong_is_told_and_closed(
+    make_site: MakeSite,
+) -> None:
+    socket = await (await make_site()).client.ws_connect(LISTEN)
+    await socket.send_str("[]")
+    (error,) = await messages(socket)
+    assert (error["type"], socket.close_code) == ("Error", 1008)
+
+
+async def test_a_deepgram_browser_offers_its_key_as_a_subprotocol(
+    make_site: MakeSite,
+) -> None:
+    site = await make_site()
+    socket = await site.client.ws_connect(LISTEN, protocols=("token", "secret"))
+    assert socket.protocol == "token"
+    await socket.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Token TOKEN"},
+        {"Authorization": "bearer TOKEN"},
+        {"Sec-WebSocket-Protocol": "token, TOKEN"},
+    ],
+)
+async def test_deepgrams_ways_to_carry_a_token_are_known(
+    make_site: MakeSite, headers: dict[str, str]
+) -> None:
+    now = int(time.time())
+    token = jwt.encode({"iat": now, "exp": now + 60}, KEY, "HS256")
+    site = await make_site(Config(tokens=TokenConfig(key=KEY)))
+    filled = {name: text.replace("TOKEN", token) for name, text in headers.items()}
+    socket = await site.client.ws_connect(LISTEN, headers=filled)
+    await socket.send_str('{"type":"CloseStream"}')
+    assert (await messages(socket))[-1]["type"] == "Metadata"
+
+
+async def test_two_dialects_at_once_do_not_disturb_each_other(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site()
+    vosk = await site.client.ws_connect("/")
+    deepgram = await site.client.ws_connect(LISTEN)
+    await vosk.send_str('{"config":{"sample_rate":16000}}')
+    for start in range(0, 96_000, 6400):
+        chunk = speech[start : start + 6400]
+        await deepgram.send_bytes(chunk)
+        await vosk.send_bytes(chunk)
+        assert "type" not in json.loads(await vosk.receive_str())
+    await vosk.send_str('{"eof" : 1}')
+    await deepgram.send_str('{"type":"CloseStream"}')
+    assert "text" in json.loads(await vosk.receive_str())
+    assert {m["type"] for m in await messages(deepgram)} == {"Results", "Metadata"}

@@ -28,6 +28,7 @@ from whispercpp_ws.protocols.json_object import parse_json_object
 from whispercpp_ws.protocols.settling import Settling
 from whispercpp_ws.protocols.vosk_results import VoskForm, partial_frame, result_frame
 from whispercpp_ws.protocols.wav_header import WavHeader, read_wav_header
+from whispercpp_ws.protocols.whole_frames import WholeFrames
 
 
 DEFAULT_RATE = 8_000
@@ -64,7 +65,7 @@ class VoskDialect:
     _is_started: bool = field(default=False, init=False)
     _is_ended: bool = field(default=False, init=False)
     _audio: AudioFormat = field(default=AudioFormat(), init=False)
-    _left_over: int = field(default=0, init=False)
+    _frames: WholeFrames = field(default_factory=WholeFrames, init=False)
     _partial: Partial | None = field(default=None, init=False)
     _finals: list[Final] = field(default_factory=list, init=False)
     _owed: deque[_Owed] = field(default_factory=deque, init=False)
@@ -107,7 +108,7 @@ class VoskDialect:
         header = None if self._is_started else read_wav_header(data)
         inputs = self._start(header)
         audio = data[header.length :] if header else data
-        self._left_over = (self._left_over + len(audio)) % self._audio.frame_bytes
+        self._frames.note(audio)
         return [*inputs, audio, Mark(_CHUNK)]
 
     def send_event(self, event: Event, *, lag_ms: int | None = None) -> list[str]:
@@ -165,10 +166,7 @@ class VoskDialect:
 
     def _end(self) -> list[Input]:
         self._is_ended = True
-        # Half a sample at the end is an error to the session, and nothing to Vosk.
-        missing = -self._left_over % self._audio.frame_bytes
-        padding: list[Input] = [b"\0" * missing] if missing else []
-        return [*self._start(), *padding, End()]
+        return [*self._start(), *self._frames.padding(self._audio), End()]
 
     # What goes out
 

@@ -1,18 +1,31 @@
 """The WebSocket dialects of other servers: what each is opened with."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from whispercpp_ws.protocols.deepgram import DeepgramDialect
+from whispercpp_ws.protocols.deepgram_query import read_query
 from whispercpp_ws.protocols.vosk import VoskDialect
 from whispercpp_ws.protocols.vosk_results import VoskForm
 from whispercpp_ws.server.credentials import Credentials
-from whispercpp_ws.server.keys import SHARED
+from whispercpp_ws.server.keys import REQUEST_ID, SHARED
+from whispercpp_ws.server.refusals import answering, deepgram_error
 from whispercpp_ws.server.websocket import serve_dialect
 
 
 # Asterisk offers the subprotocol "ws"; no Vosk client has a place for a token, but a
 # proxy may add the header.
 _VOSK = Credentials(subprotocols=("ws", "bearer"))
+_DEEPGRAM = Credentials(
+    schemes=("token", "bearer"),
+    subprotocols=("token", "bearer"),
+    announcers=("token", "bearer"),
+)
+DEEPGRAM_IDLE_S = 10.0
+"""Deepgram's own; its clients send KeepAlive every 3 to 5 s."""
 
 
 async def serve_vosk(request: web.Request) -> web.StreamResponse:
@@ -22,6 +35,23 @@ async def serve_vosk(request: web.Request) -> web.StreamResponse:
     form = VoskForm(keep_case=config.punctuation)
     dialect = VoskDialect(shared.defaults, config.rate, form)
     return await serve_dialect(request, dialect, _VOSK)
+
+
+@answering(deepgram_error)
+async def serve_deepgram(request: web.Request) -> web.StreamResponse:
+    """Serve a client of Deepgram's live interface; a bad query is refused here."""
+    shared = request.app[SHARED]
+    # Here and not at the first message: these clients expect a 401.
+    _DEEPGRAM.required_grant(request, shared)
+    names = request.query.keys()
+    query = {name: request.query.getall(name) for name in names}
+    dialect = DeepgramDialect(
+        read_query(query, shared.defaults), request[REQUEST_ID], datetime.now(UTC)
+    )
+    limits = shared.config.limits
+    idle_s = min(DEEPGRAM_IDLE_S, limits.idle_timeout_s)
+    limits = replace(limits, idle_timeout_s=idle_s, start_timeout_s=idle_s)
+    return await serve_dialect(request, dialect, _DEEPGRAM, limits)
 
 
 def page_or_vosk(send_page: Handler) -> Handler:

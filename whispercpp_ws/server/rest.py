@@ -1,13 +1,11 @@
 """The HTTP dialects: a file comes in a form, its text goes back."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
-from whispercpp_ws.access.limits import RETRY_AFTER_S
 from whispercpp_ws.errors import BadMessage, ModelNotInCatalog, SpeechError
 from whispercpp_ws.models import catalog
 from whispercpp_ws.protocols import openai_rest, whispercpp_http
@@ -16,6 +14,7 @@ from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
 from whispercpp_ws.server.negotiate import check_model
 from whispercpp_ws.server.pump import Log
+from whispercpp_ws.server.refusals import answering, openai_error, whispercpp_error
 from whispercpp_ws.server.transcription import (
     FileTranscription,
     Part,
@@ -28,8 +27,6 @@ from whispercpp_ws.server.websocket import admitted
 
 _LOGGER = logging.getLogger(__name__)
 _BEARER = Credentials()
-NO_RETRY = {"x-should-retry": "false"}
-"""OpenAI's clients upload the file again after most errors unless they are told."""
 
 
 class Uploading:
@@ -37,44 +34,6 @@ class Uploading:
 
     def drain(self) -> None:
         """Do nothing: the end of the file is the end of the work."""
-
-
-def answering(
-    write_error: Callable[[SpeechError], web.Response],
-) -> Callable[[Handler], Handler]:
-    """Return a decorator that answers errors in the form of a dialect."""
-
-    def decorate(handler: Handler) -> Handler:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            try:
-                return await handler(request)
-            except SpeechError as error:
-                request.app[SHARED].metrics.refused.labels(error.code).inc()
-                return write_error(error)
-
-        return answer
-
-    return decorate
-
-
-def whispercpp_error(error: SpeechError) -> web.Response:
-    """Answer as whisper.cpp's server would if it did not overwrite its errors."""
-    return web.Response(
-        text=whispercpp_http.error_body(str(error)),
-        status=error.http_status,
-        content_type="application/json",
-    )
-
-
-def openai_error(error: SpeechError) -> web.Response:
-    """Answer in OpenAI's form."""
-    headers = {hdrs.RETRY_AFTER: str(RETRY_AFTER_S)} if error.retryable else NO_RETRY
-    return web.Response(
-        text=openai_rest.error_body(error),
-        status=error.http_status,
-        content_type="application/json",
-        headers=headers,
-    )
 
 
 # whisper.cpp

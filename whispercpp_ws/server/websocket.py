@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from aiohttp import web
 
+from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import Draining
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.protocols.native import NativeDialect
@@ -33,11 +33,10 @@ async def serve_dialect(
     request: web.Request,
     dialect: Dialect,
     credentials: Credentials,
-    *,
-    max_frame_bytes: int = 0,
+    limits: LimitConfig | None = None,
 ) -> web.StreamResponse:
     """
-    Serve one connection in a dialect, with a frame limit of at least its own.
+    Serve one connection in a dialect; its limits may be others than the server's.
 
     Raises:
         Overloaded: all connections are taken. Draining: the server goes away.
@@ -47,9 +46,7 @@ async def serve_dialect(
     shared, transport = request.app[SHARED], request.transport
     assert transport is not None, "aiohttp runs a handler only while connected"
     grant = credentials.grant(request, shared)
-    limits = shared.config.limits
-    if max_frame_bytes > limits.max_frame_bytes:
-        limits = replace(limits, max_frame_bytes=max_frame_bytes)
+    limits = limits or shared.config.limits
     with admitted(shared):
         socket = PeerSocket(limits, credentials.subprotocols)
         await socket.prepare(request)
