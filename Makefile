@@ -30,7 +30,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	echo 'Could not install $(1): see the lines above; is a package index reachable?' \
 	>&2; exit 1; }
 
-.PHONY: run test check lint format types coverage demo models bench readme clean
+.PHONY: run test check lint format types coverage demo models bench readme clean compatibility
 .PHONY: bench-baselines
 
 run: $(VENV)/installed
@@ -87,6 +87,11 @@ $(BASELINES)/%/installed: scripts/bench/baselines/%.txt | $(VENV)/made
 $(BASELINES)/base/model.bin: | $(VENV)/installed
 	@echo 'Fetching the CTranslate2 files of base into $(@D) ...'
 	@$(BIN)/python -m scripts.bench.baselines.weights $(@D)
+
+# Tries the clients of other servers, and writes README's table of what works.
+compatibility: $(VENV)/installed-dev test-models
+	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e
+	$(BIN)/python -m tests.test_docs
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import wrong_words
@@ -34,6 +35,11 @@ async def collect(socket: Any, messages: list[Any]) -> None:
     messages.extend([message async for message in socket])
 
 
+@proves(
+    "Deepgram live",
+    "interim and final results, KeepAlive, Finalize, CloseStream",
+    "deepgram-sdk",
+)
 async def test_the_sdk_gets_interim_and_final_results(
     server: RunningServer, jfk_pcm: bytes
 ) -> None:
@@ -65,6 +71,7 @@ async def test_the_sdk_gets_interim_and_final_results(
     assert wrong_words(text) <= 1
 
 
+@proves("Deepgram live", "ranges follow on each other", "deepgram-sdk")
 async def test_the_sdks_results_follow_on_each_other(
     server: RunningServer, jfk_pcm: bytes
 ) -> None:

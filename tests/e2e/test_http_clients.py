@@ -8,6 +8,7 @@ import aiohttp
 import openai
 import pytest
 
+from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
 from tests.e2e.test_speech import wrong_words
 
@@ -21,12 +22,14 @@ def client(server: RunningServer) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="x")
 
 
+@proves("OpenAI audio", "json", "openai")
 def test_openai_transcribes(client: openai.OpenAI, jfk_wav: Path) -> None:
     with jfk_wav.open("rb") as file:
         said = client.audio.transcriptions.create(model="whisper-1", file=file)
     assert wrong_words(said.text) <= 1
 
 
+@proves("OpenAI audio", "verbose_json, words and segments", "openai")
 def test_openai_gets_words_and_segments(client: openai.OpenAI, jfk_wav: Path) -> None:
     with jfk_wav.open("rb") as file:
         said = client.audio.transcriptions.create(
@@ -44,6 +47,7 @@ def test_openai_gets_words_and_segments(client: openai.OpenAI, jfk_wav: Path) ->
 
 
 @pytest.mark.parametrize("form", ["text", "srt", "vtt"])
+@proves("OpenAI audio", "text, srt, vtt", "openai")
 def test_openai_gets_plain_formats(
     client: openai.OpenAI, jfk_wav: Path, form: Literal["text", "srt", "vtt"]
 ) -> None:
@@ -58,6 +62,7 @@ def test_openai_gets_plain_formats(
     assert ("-->" in said) == (form != "text")
 
 
+@proves("OpenAI audio", "stream of events", "openai")
 def test_openai_streams(client: openai.OpenAI, jfk_wav: Path) -> None:
     with jfk_wav.open("rb") as file:
         stream = client.audio.transcriptions.create(
@@ -73,21 +78,25 @@ def test_openai_streams(client: openai.OpenAI, jfk_wav: Path) -> None:
 
 # The package means to leave translations out some day, and says so.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@proves("OpenAI audio", "translations", "openai")
 def test_openai_translates(client: openai.OpenAI, jfk_wav: Path) -> None:
     with jfk_wav.open("rb") as file:
         said = client.audio.translations.create(model="whisper-1", file=file)
     assert "country" in said.text
 
 
+@proves("OpenAI audio", "models", "openai")
 def test_openai_lists_models(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["base-q8_0"]
 
 
+@proves("OpenAI audio", "errors", "openai")
 def test_openai_raises_its_own_error_for_a_bad_file(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="expected WAV"):
         client.audio.transcriptions.create(model="whisper-1", file=b"no audio")
 
 
+@proves("whisper.cpp server", "json, verbose_json, text, srt, vtt", "aiohttp")
 async def test_whispercpp_clients_get_every_format(
     server: RunningServer, jfk_wav: Path
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import websockets
 
+from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import wrong_words
@@ -34,6 +35,7 @@ async def lock_step(
         return replies, socket.close_code
 
 
+@proves("Vosk", "lock-step, words with times, close 1000", "websockets")
 async def test_a_lock_step_client_gets_the_words_with_times(
     server: RunningServer, jfk_pcm: bytes
 ) -> None:
@@ -50,6 +52,7 @@ async def test_a_lock_step_client_gets_the_words_with_times(
     assert 0 <= starts[0] < starts[-1] < 11
 
 
+@proves("Vosk", "words off, alternatives", "websockets")
 async def test_words_can_be_left_out_and_alternatives_asked_for(
     server: RunningServer, jfk_pcm: bytes
 ) -> None:

@@ -132,7 +132,8 @@ async def test_a_silent_deepgram_client_is_closed_with_net_0001(
     site = await make_site(Config(limits=LimitConfig(idle_timeout_s=0.1)))
     socket = await site.client.ws_connect(LISTEN)
     message = await socket.receive()
-    assert (message.data, message.extra[:8]) == (1011, "NET-0001")
+    assert message.data == 1011
+    assert str(message.extra).startswith("NET-0001")
 
 
 async def test_a_deepgram_query_that_is_wrong_is_refused_before_the_upgrade(
