@@ -1,6 +1,7 @@
 """The dialects on a running server: routes, upgrades, errors and tokens."""
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any
@@ -87,7 +88,7 @@ async def test_asterisks_subprotocol_is_selected(make_site: MakeSite) -> None:
     await socket.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/listen"])
+@pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime"])
 async def test_a_wrong_token_is_refused_before_the_upgrade(
     make_site: MakeSite, path: str
 ) -> None:
@@ -184,6 +185,35 @@ async def test_deepgrams_ways_to_carry_a_token_are_known(
     socket = await site.client.ws_connect(LISTEN, headers=filled)
     await socket.send_str('{"type":"CloseStream"}')
     assert (await messages(socket))[-1]["type"] == "Metadata"
+
+
+async def test_realtime_clients_may_send_frames_larger_than_others(
+    make_site: MakeSite,
+) -> None:
+    socket = await (await make_site()).client.ws_connect("/v1/realtime", max_msg_size=0)
+    audio = base64.b64encode(bytes(3 << 20)).decode()
+    await socket.send_json({"type": "input_audio_buffer.append", "audio": audio})
+    await socket.send_json({"type": "input_audio_buffer.clear"})
+    assert (await socket.receive_json())["type"] == "session.created"
+    assert (await socket.receive_json())["type"] == "input_audio_buffer.cleared"
+    await socket.close()
+
+
+@pytest.mark.parametrize(
+    ("offered", "kind"),
+    [
+        (("realtime", f"openai-insecure-api-key.{KEY}"), "session.created"),
+        (("realtime", "openai-beta.realtime-v1"), "transcription_session.created"),
+    ],
+)
+async def test_realtime_browsers_offer_key_and_version_as_subprotocols(
+    make_site: MakeSite, offered: tuple[str, ...], kind: str
+) -> None:
+    site = await make_site()
+    socket = await site.client.ws_connect("/v1/realtime", protocols=offered)
+    assert socket.protocol == "realtime"
+    assert (await socket.receive_json())["type"] == kind
+    await socket.close()
 
 
 async def test_two_dialects_at_once_do_not_disturb_each_other(

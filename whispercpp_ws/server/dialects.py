@@ -1,5 +1,6 @@
 """The WebSocket dialects of other servers: what each is opened with."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,11 +9,12 @@ from aiohttp.typedefs import Handler
 
 from whispercpp_ws.protocols.deepgram import DeepgramDialect
 from whispercpp_ws.protocols.deepgram_query import read_query
+from whispercpp_ws.protocols.openai_realtime import MAX_MESSAGE_CHARS, RealtimeDialect
 from whispercpp_ws.protocols.vosk import VoskDialect
 from whispercpp_ws.protocols.vosk_results import VoskForm
 from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED
-from whispercpp_ws.server.refusals import answering, deepgram_error
+from whispercpp_ws.server.refusals import answering, deepgram_error, openai_error
 from whispercpp_ws.server.websocket import serve_dialect
 
 
@@ -23,6 +25,10 @@ _DEEPGRAM = Credentials(
     schemes=("token", "bearer"),
     subprotocols=("token", "bearer"),
     announcers=("token", "bearer"),
+)
+BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+_REALTIME = Credentials(
+    subprotocols=("realtime", "bearer"), prefix="openai-insecure-api-key."
 )
 DEEPGRAM_IDLE_S = 10.0
 """Deepgram's own; its clients send KeepAlive every 3 to 5 s."""
@@ -52,6 +58,33 @@ async def serve_deepgram(request: web.Request) -> web.StreamResponse:
     idle_s = min(DEEPGRAM_IDLE_S, limits.idle_timeout_s)
     limits = replace(limits, idle_timeout_s=idle_s, start_timeout_s=idle_s)
     return await serve_dialect(request, dialect, _DEEPGRAM, limits)
+
+
+@answering(openai_error)
+async def serve_realtime(request: web.Request) -> web.StreamResponse:
+    """Serve a client of OpenAI's realtime transcription."""
+    shared = request.app[SHARED]
+    _REALTIME.required_grant(request, shared)
+    limits = shared.config.limits
+    dialect = RealtimeDialect(
+        shared.defaults,
+        session_id=f"sess_{request[REQUEST_ID]}",
+        expires_at=int(time.time()) + limits.max_session_s,
+        is_beta=_is_beta(request),
+    )
+    limits = replace(
+        limits,
+        max_frame_bytes=max(limits.max_frame_bytes, MAX_MESSAGE_CHARS),
+        # The first audio opens the session; until then a client may stay silent.
+        start_timeout_s=limits.idle_timeout_s,
+    )
+    return await serve_dialect(request, dialect, _REALTIME, limits)
+
+
+def _is_beta(request: web.Request) -> bool:
+    offered = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "")
+    header = request.headers.get("OpenAI-Beta", "")
+    return "realtime=v1" in header or BETA_SUBPROTOCOL in offered
 
 
 def page_or_vosk(send_page: Handler) -> Handler:

@@ -76,8 +76,10 @@ class FrameReceiver:
     def _translate(self, message: WSMessage, now_s: float) -> None:
         if message.type is WSMsgType.TEXT:
             self._text_frames.inc()
-            self._rate.take(now_s)
             inputs = self._dialect.receive_text(message.data)
+            if not any(isinstance(item, bytes) for item in inputs):
+                # Audio in text frames is bounded by the backlog, as in binary ones.
+                self._rate.take(now_s)
         else:
             self._binary_frames.inc()
             inputs = self._dialect.receive_binary(message.data)
