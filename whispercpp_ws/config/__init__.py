@@ -10,6 +10,8 @@ class ListenConfig:
 
     host: str = "127.0.0.1"
     port: int = 2700
+    wyoming_port: int = 0
+    """TCP port of Wyoming clients; 0 serves none."""
     insecure: bool = False
     """Allow any other address than loopback without a token key."""
     allowed_origins: tuple[str, ...] = ()

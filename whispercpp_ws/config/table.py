@@ -69,6 +69,13 @@ OPTIONS = (
     Option("host", "listen", "host", Text(r"\S+", "an address"), "address to bind"),
     Option("port", "listen", "port", Whole(0, 65535), "TCP port; 0 takes a free one"),
     Option(
+        "wyoming-port",
+        "listen",
+        "wyoming_port",
+        Whole(0, 65535),
+        "TCP port for Wyoming (Home Assistant), usually 10300; 0 serves none",
+    ),
+    Option(
         "insecure",
         "listen",
         "insecure",

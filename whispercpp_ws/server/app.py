@@ -1,7 +1,7 @@
 """Make the web application: its routes, and what they share."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from whispercpp_ws.server.middleware import (
 )
 from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.websocket import serve_native
+from whispercpp_ws.server.wyoming import wyoming_listening
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
 
@@ -61,6 +62,8 @@ def create_app(
     )
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())
+    if config.listen.wyoming_port:
+        app.cleanup_ctx.append(_wyoming)
     return app
 
 
@@ -71,6 +74,12 @@ def session_opener(config: Config) -> Callable[[SessionOptions], Session]:
         max_utterance_s=config.streaming.max_utterance_s,
     )
     return lambda options: Session(options, tuning)
+
+
+async def _wyoming(app: web.Application) -> AsyncIterator[None]:
+    listen = app[SHARED].config.listen
+    async with wyoming_listening(app[SHARED], listen.host, listen.wyoming_port):
+        yield
 
 
 def _routes() -> list[web.RouteDef]:

@@ -47,7 +47,7 @@ from whispercpp_ws.server.negotiate import accepted_options, check_change
 from whispercpp_ws.server.outbound import OutboundQueue
 from whispercpp_ws.server.pump import Log, SessionDecoder, SessionPump
 from whispercpp_ws.server.receiver import FrameReceiver
-from whispercpp_ws.server.socket import PeerSocket
+from whispercpp_ws.server.socket import FrameSocket
 
 
 LINGER_S = 5.0
@@ -64,7 +64,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: PeerSocket,
+        socket: FrameSocket,
         shared: Shared,
         *,
         dialect: Dialect,

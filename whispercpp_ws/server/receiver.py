@@ -11,7 +11,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.protocols.base import Dialect, Input
 from whispercpp_ws.server.deadlines import Deadlines
 from whispercpp_ws.server.inbox import Inbox, PeerClosed
-from whispercpp_ws.server.socket import PeerSocket, too_large
+from whispercpp_ws.server.socket import FrameSocket, too_large
 
 
 YIELD_EVERY_FRAMES = 256
@@ -23,7 +23,7 @@ class FrameReceiver:
 
     def __init__(
         self,
-        socket: PeerSocket,
+        socket: FrameSocket,
         *,
         dialect: Dialect,
         inbox: Inbox,

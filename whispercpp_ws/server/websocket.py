@@ -60,11 +60,12 @@ async def serve_dialect(
             abort=transport.abort,
             log=Log(_LOGGER, {"request_id": request[REQUEST_ID]}),
         )
-        await _serve(connection, shared)
+        await serve_connection(connection, shared)
     return socket
 
 
-async def _serve(connection: Connection, shared: Shared) -> None:
+async def serve_connection(connection: Connection, shared: Shared) -> None:
+    """Run a connection that a drain can find."""
     shared.enter(connection)
     try:
         await connection.run()
