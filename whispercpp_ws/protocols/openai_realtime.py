@@ -8,7 +8,6 @@ that is committed is completed, with an empty transcript if nothing was said in 
 import base64
 import binascii
 import json
-import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,12 @@ from whispercpp_ws.events import (
 )
 from whispercpp_ws.protocols.base import Closing, Input
 from whispercpp_ws.protocols.json_object import JsonObject, parse_json_object
+from whispercpp_ws.protocols.openai_realtime_bodies import (
+    committed_bodies,
+    empty_body,
+    error_body,
+    transcript_bodies,
+)
 from whispercpp_ws.protocols.openai_realtime_session import (
     FRESH,
     RealtimeSession,
@@ -39,14 +44,12 @@ from whispercpp_ws.protocols.openai_realtime_session import (
     patched_by_beta,
     session_body,
 )
-from whispercpp_ws.protocols.recording import joined
 from whispercpp_ws.protocols.settling import Settling
 
 
 MAX_MESSAGE_CHARS = 21 << 20
 """Of an `append`: 15 MiB of audio, as OpenAI allows, in base64."""
 MIN_COMMIT_S = 0.1
-EMPTY = "input_audio_buffer_commit_empty"
 
 
 @dataclass(slots=True)
@@ -111,7 +114,10 @@ class RealtimeDialect:
                 )
             return receive(self, body)
         except PeerError as error:
-            return self._reply(_error(error.code, str(error), error.field, name))
+            code, message = error.code, str(error)
+            return self._reply(
+                error_body(code, message, param=error.field, event_id=name)
+            )
 
     def receive_binary(self, data: bytes) -> list[Input]:
         """Refuse it; raises BadMessage, for audio comes in base64."""
@@ -249,9 +255,9 @@ class RealtimeDialect:
         if self._session.turn_detection is not None:
             # The flush has made an item of an open utterance; silence makes none.
             is_taken = self._items > self._items_before
-            return [] if is_taken else [_empty(0.0, asked["of"])]
+            return [] if is_taken else [empty_body(0.0, asked["of"])]
         if heard_s < MIN_COMMIT_S:
-            return [_empty(heard_s, asked["of"])]
+            return [empty_body(heard_s, asked["of"])]
         return self._take_turn()
 
     def _cleared(self) -> list[JsonObject]:
@@ -271,24 +277,7 @@ class RealtimeDialect:
         self._items += 1
         self._last_item = item_id
         self._claim(item_id)
-        about: JsonObject = {"previous_item_id": previous}
-        item: JsonObject = {
-            "id": item_id,
-            "type": "message",
-            "object": "realtime.item",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": None}],
-        }
-        names = ("created",) if self.is_beta else ("added", "done")
-        committed: JsonObject = {"type": "input_audio_buffer.committed"}
-        return [
-            committed | about | {"item_id": item_id},
-            *(
-                {"type": f"conversation.item.{n}"} | about | {"item": item}
-                for n in names
-            ),
-        ]
+        return committed_bodies(item_id, previous, is_beta=self.is_beta)
 
     def _claim(self, item_id: str | None) -> None:
         finals, self._unclaimed = self._unclaimed, []
@@ -301,53 +290,21 @@ class RealtimeDialect:
         while self._turns and (
             at_end or self._settling.is_settled(self._turns[0].until_s)
         ):
-            bodies += _transcript(self._turns.popleft())
+            turn = self._turns.popleft()
+            if turn.item_id is not None:
+                bodies += transcript_bodies(turn.item_id, turn.finals)
         return bodies
 
     def _failed(self, event: Event) -> list[JsonObject]:
         assert isinstance(event, Failed)
         error = event.error
         kind = "invalid_request_error" if error.http_status < 500 else "server_error"
-        return [_error(error.code, str(error), error.field, None, kind)]
+        return [error_body(error.code, str(error), param=error.field, kind=kind)]
 
     def _frame(self, body: JsonObject) -> str:
         self._events += 1
         numbered = {"type": body["type"], "event_id": f"event_{self._events}"} | body
         return json.dumps(numbered, ensure_ascii=False)
-
-
-def _transcript(turn: _Turn) -> list[JsonObject]:
-    if turn.item_id is None:
-        return []
-    text = joined(turn.finals)
-    about: JsonObject = {"item_id": turn.item_id, "content_index": 0}
-    prefix = "conversation.item.input_audio_transcription"
-    seconds = sum(final.end_s - final.start_s for final in turn.finals)
-    usage: JsonObject = {"type": "duration", "seconds": math.ceil(seconds)}
-    delta: JsonObject = {"type": f"{prefix}.delta"} | about | {"delta": text}
-    done: JsonObject = {"type": f"{prefix}.completed"} | about
-    last = done | {"transcript": text, "usage": usage}
-    return [delta, last] if text else [last]
-
-
-def _empty(heard_s: float, event_id: object) -> JsonObject:
-    message = (
-        "Error committing input audio buffer: buffer too small. Expected at least "
-        f"100ms of audio, but buffer only has {heard_s * 1000:.2f}ms of audio."
-    )
-    return _error(EMPTY, message, None, event_id)
-
-
-def _error(
-    code: str,
-    message: str,
-    param: str | None,
-    event_id: object,
-    kind: str = "invalid_request_error",
-) -> JsonObject:
-    inner: JsonObject = {"type": kind, "code": code, "message": message}
-    named = event_id if isinstance(event_id, str) else None
-    return {"type": "error", "error": inner | {"param": param, "event_id": named}}
 
 
 def _ms(seconds: float) -> int:

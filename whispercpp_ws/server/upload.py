@@ -1,5 +1,6 @@
 """Stream a form to disk: its file to a temporary one, its fields to a dictionary."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from whispercpp_ws.errors import BadMessage, UploadTooLarge
+from whispercpp_ws.errors import BadMessage, SessionIdle, UploadTooLarge
 
 
 MAX_FIELDS = 100
@@ -16,6 +17,8 @@ MAX_FIELDS = 100
 MAX_FIELD_BYTES = 65_536
 """Bytes of a text field; the longest prompt that has any effect is a tenth."""
 CHUNK_BYTES = 1 << 16
+UPLOAD_TIMEOUT_S = 600.0
+"""How long a form may take to come; whisper.cpp's server waits as long to read."""
 
 
 @dataclass(slots=True)
@@ -35,12 +38,15 @@ class Upload:
 
 
 @asynccontextmanager
-async def uploaded(request: web.Request, *, max_bytes: int) -> AsyncIterator[Upload]:
+async def uploaded(
+    request: web.Request, *, max_bytes: int, timeout_s: float = UPLOAD_TIMEOUT_S
+) -> AsyncIterator[Upload]:
     """
     Read a form, in any order of its parts; the file lives as long as the block.
 
     Raises:
         BadMessage: the body is no form. UploadTooLarge: a part is over its limit.
+        SessionIdle: it takes too long to come.
     """
     if request.content_type != "multipart/form-data":
         raise BadMessage.expected(
@@ -49,7 +55,12 @@ async def uploaded(request: web.Request, *, max_bytes: int) -> AsyncIterator[Upl
     with tempfile.TemporaryDirectory(prefix="whispercpp-ws-") as folder:
         upload = Upload(Path(folder, "upload"))
         try:
-            await _read_parts(request, upload, max_bytes)
+            async with asyncio.timeout(timeout_s):
+                await _read_parts(request, upload, max_bytes)
+        except TimeoutError:
+            raise SessionIdle(
+                f"expected the whole form within {timeout_s:g} s", field="file"
+            ) from None
         except (ValueError, AssertionError, RuntimeError, EOFError) as error:
             # aiohttp's reader raises these for what is not RFC 7578.
             raise BadMessage("expected a multipart form, got a broken one") from error
