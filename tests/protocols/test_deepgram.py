@@ -136,6 +136,13 @@ def test_a_finalize_waits_for_the_finals_of_what_was_said() -> None:
     assert dialect.send_event(Marked("finalize")) == []
 
 
+def test_what_comes_after_the_end_is_passed_over() -> None:
+    dialect = listening(**FULL)
+    dialect.receive_binary(b"")
+    assert dialect.receive_binary(b"\0\0") == []
+    assert dialect.receive_text('{"type":"Finalize"}') == []
+
+
 def test_a_finalize_that_still_waits_is_answered_at_the_end() -> None:
     dialect = listening(**FULL)
     dialect.send_event(SpeechEnded(1.0))

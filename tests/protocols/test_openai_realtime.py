@@ -62,6 +62,7 @@ def test_what_an_update_leaves_out_stays_and_null_clears() -> None:
     two = patched(one, update(turn_detection=None)["session"])
     three = patched(two, update(transcription=None)["session"])
     assert (two.language, two.turn_detection) == ("de", None)
+    assert (two.endpoint_ms, patched(two, {"include": ["x"]}).include) == (500, ["x"])
     assert three.language == ""
 
 
@@ -151,6 +152,20 @@ def test_a_commit_that_ends_a_turn_is_no_error() -> None:
     )
     assert "error" not in {body["type"] for body in said}
     assert "input_audio_buffer.committed" in {body["type"] for body in said}
+
+
+def test_a_turn_that_was_cut_is_one_item_of_all_its_texts() -> None:
+    dialect = RealtimeDialect()
+    received(dialect, "session.update", **update(turn_detection=None))
+    received(dialect, "input_audio_buffer.append", audio=AUDIO)
+    received(dialect, "input_audio_buffer.commit")
+    said = sent(
+        dialect,
+        *(Marked("reply"), SpeechStarted(0.1), SpeechEnded(0.9), SpeechStarted(0.9)),
+        *(Final(1, "One", 0.1, 0.9, "en", 1), Acknowledged(0.9), SpeechEnded(1.9)),
+        *(Marked("commit"), Final(2, "two.", 0.9, 1.9, "en", 1), Acknowledged(2.0)),
+    )
+    assert said[-1]["transcript"] == "One two."
 
 
 def test_a_clear_takes_back_no_item_and_drops_what_was_not_committed() -> None:

@@ -13,6 +13,7 @@ from whispercpp_ws.events import Ended, Event, Final, Flush, Mark, Marked, Parti
 from whispercpp_ws.protocols.base import Input
 from whispercpp_ws.protocols.vosk import VoskDialect
 from whispercpp_ws.protocols.vosk_results import VoskForm
+from whispercpp_ws.transcript import Word
 
 
 SAID = Final(1, 'She said "Go!"', 0, 1, "en", 0.9)
@@ -49,6 +50,12 @@ def test_texts_may_keep_capitals_and_punctuation() -> None:
 
 def test_a_jigasi_result_has_text_and_no_partial() -> None:
     assert json.loads(reply_to(SAID)) == {"text": "she said go"}
+
+
+def test_words_that_are_only_punctuation_are_left_out() -> None:
+    words = (Word("Yes", 0, 1, 0.9), Word("—", 1, 2, 0.5))
+    final = Final(1, "Yes —", 0, 2, "en", 0.9, words)
+    assert [w["word"] for w in json.loads(reply_to(final))["result"]] == ["yes"]
 
 
 def test_a_partial_of_the_next_utterance_outlives_the_final_before_it() -> None:

@@ -146,6 +146,20 @@ async def test_a_rate_that_is_not_read_is_refused(
 
 
 @BOTH
+async def test_a_file_that_is_damaged_further_on_is_refused(
+    make_site: MakeSite, path: str
+) -> None:
+    file = io.BytesIO()
+    samples = np.zeros(64_000, np.float32)
+    samples[50_000] = np.nan
+    soundfile.write(file, samples, 16_000, format="WAV", subtype="FLOAT")
+    status, body = await posted((await make_site()).client, path, file.getvalue())
+    assert status == 400
+    assert "damaged" in str(body["error"])
+    assert "/" not in str(body["error"])
+
+
+@BOTH
 async def test_a_form_without_a_file_is_refused(make_site: MakeSite, path: str) -> None:
     status, body = await posted((await make_site()).client, path, None, prompt="x")
     assert status == 400

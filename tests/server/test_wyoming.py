@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from tests.server.conftest import MakeSite
 from tests.server.peers import Site
-from whispercpp_ws.config import Config, LimitConfig, TokenConfig
+from whispercpp_ws.config import Config, LimitConfig, ListenConfig, TokenConfig
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.server.drain import drain
 from whispercpp_ws.server.wyoming import wyoming_listening
@@ -131,6 +132,21 @@ async def test_no_client_is_taken_during_a_drain(make_site: MakeSite) -> None:
     await drain(site.app)
     async with connected(site) as peer:
         assert await peer.rest() == []
+
+
+async def test_an_application_listens_on_its_wyoming_port(
+    make_site: MakeSite,
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    site = await make_site(Config(listen=ListenConfig(wyoming_port=port)))
+    peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
+    peer.send("ping", {"text": "p"})
+    assert json.loads(await peer.reader.readline())["type"] == "pong"
+    peer.writer.close()
+    await site.shared.all_left.wait()
+    await asyncio.sleep(0)
 
 
 async def test_a_port_that_is_taken_is_a_config_error(make_site: MakeSite) -> None:

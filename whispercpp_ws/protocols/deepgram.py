@@ -154,8 +154,6 @@ class DeepgramDialect:
 
     def _partial(self, event: Event) -> list[JsonObject]:
         assert isinstance(event, Partial)
-        if not self.listen.interim_results:
-            return []
         words = _spread(event.text, event.start_s, event.end_s)
         return [self._results(event.text, words, 0.0, event.end_s)]
 

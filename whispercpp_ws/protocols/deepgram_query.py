@@ -31,7 +31,6 @@ class Listen:
     options: SessionOptions
     has_format: bool = False
     """Whether it says how the audio is encoded; otherwise a WAV header does."""
-    interim_results: bool = False
     vad_events: bool = False
     utterance_end: bool = False
 
@@ -63,7 +62,6 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
             partials=interim,
         ),
         has_format=has_format,
-        interim_results=interim,
         vad_events=_flag(query, "vad_events"),
         utterance_end=interim and "utterance_end_ms" in query,
     )

@@ -101,8 +101,10 @@ class FileTranscription:
     async def _feed(self, part: Part) -> None:
         try:
             await self._hear(part)
-        except BadAudio as error:
-            self._events.put_nowait(Failed(error))
+        except BadAudio:
+            # The reader's own words name the temporary file.
+            why = "file: expected sound audio, got a damaged file"
+            self._events.put_nowait(Failed(BadAudio(why, field="file")))
 
     async def _hear(self, part: Part) -> None:
         loop = asyncio.get_running_loop()
