@@ -192,17 +192,12 @@ TYPES = st.sampled_from(
     ["session.update", "transcription_session.update", "response.create"]
     + [f"input_audio_buffer.{name}" for name in ("append", "commit", "clear")]
 )
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["audio", "input", "format", "transcription", "type"]),
-            inner,
-        )
-    ),
-    max_leaves=6,
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+FIELDS = st.sampled_from(
+    ["audio", "input", "format", "transcription", "type", "language", "turn_detection"]
 )
+INNER = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(FIELDS, SCALARS)
+VALUES = INNER | st.dictionaries(FIELDS, INNER | st.dictionaries(FIELDS, INNER))
 BODIES = st.builds(
     lambda kind, audio, session: json.dumps(
         {"type": kind, "audio": audio, "session": session}

@@ -88,7 +88,7 @@ async def test_asterisks_subprotocol_is_selected(make_site: MakeSite) -> None:
     await socket.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime"])
+@pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime", "/asr"])
 async def test_a_wrong_token_is_refused_before_the_upgrade(
     make_site: MakeSite, path: str
 ) -> None:
@@ -214,6 +214,19 @@ async def test_realtime_browsers_offer_key_and_version_as_subprotocols(
     assert socket.protocol == "realtime"
     assert (await socket.receive_json())["type"] == kind
     await socket.close()
+
+
+async def test_whisperlivekit_clients_are_told_when_all_is_said(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    socket = await (await make_site()).client.ws_connect("/asr?language=en&token=x")
+    assert (await socket.receive_json())["useAudioWorklet"] is True
+    await socket.send_bytes(speech[:96_000])
+    await socket.send_bytes(b"")
+    *_, last, stop = await messages(socket)
+    assert stop == {"type": "ready_to_stop"}
+    assert last["lines"][0]["text"].startswith("one two")
+    assert socket.close_code == 1000
 
 
 async def test_two_dialects_at_once_do_not_disturb_each_other(

@@ -14,7 +14,12 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.decoder import Decoder
-from whispercpp_ws.server.dialects import page_or_vosk, serve_deepgram, serve_realtime
+from whispercpp_ws.server.dialects import (
+    page_or_vosk,
+    serve_deepgram,
+    serve_realtime,
+    serve_whisperlivekit,
+)
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
 from whispercpp_ws.server.middleware import (
@@ -87,6 +92,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/stt", serve_native),
         web.get("/v1/listen", serve_deepgram),
         web.get("/v1/realtime", serve_realtime),
+        web.get("/asr", serve_whisperlivekit),
         *ROUTES,
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from whispercpp_ws.protocols import whisperlivekit
 from whispercpp_ws.protocols.deepgram import DeepgramDialect
 from whispercpp_ws.protocols.deepgram_query import read_query
 from whispercpp_ws.protocols.openai_realtime import MAX_MESSAGE_CHARS, RealtimeDialect
@@ -26,6 +27,7 @@ _DEEPGRAM = Credentials(
     subprotocols=("token", "bearer"),
     announcers=("token", "bearer"),
 )
+_WHISPERLIVEKIT = Credentials(schemes=("bearer", "token"), parameter="token")
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 _REALTIME = Credentials(
     subprotocols=("realtime", "bearer"), prefix="openai-insecure-api-key."
@@ -85,6 +87,14 @@ def _is_beta(request: web.Request) -> bool:
     offered = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "")
     header = request.headers.get("OpenAI-Beta", "")
     return "realtime=v1" in header or BETA_SUBPROTOCOL in offered
+
+
+async def serve_whisperlivekit(request: web.Request) -> web.StreamResponse:
+    """Serve a client of WhisperLiveKit; raises what `serve_dialect` does."""
+    shared = request.app[SHARED]
+    _WHISPERLIVEKIT.required_grant(request, shared)
+    dialect = whisperlivekit.open_dialect(request.query, shared.defaults)
+    return await serve_dialect(request, dialect, _WHISPERLIVEKIT)
 
 
 def page_or_vosk(send_page: Handler) -> Handler:
