@@ -31,7 +31,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	>&2; exit 1; }
 
 .PHONY: run test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines numbers
+.PHONY: bench-baselines numbers compatibility
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -91,6 +91,11 @@ $(BASELINES)/%/installed: scripts/bench/baselines/%.txt | $(VENV)/made
 $(BASELINES)/base/model.bin: | $(VENV)/installed
 	@echo 'Fetching the CTranslate2 files of base into $(@D) ...'
 	@$(BIN)/python -m scripts.bench.baselines.weights $(@D)
+
+# Tries the clients of other servers, and writes README's table of what works.
+compatibility: $(VENV)/installed-dev test-models
+	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e
+	$(BIN)/python -m tests.test_docs
 
 # The instructions and the sources are those of the wheel that libwhisper comes in.
 $(WHISPER_SERVER): | $(VENV)/installed

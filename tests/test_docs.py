@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.compatibility import compatibility_table
 from whispercpp_ws import __version__
 from whispercpp_ws.cli import COMMANDS
 from whispercpp_ws.config import Config
@@ -79,6 +80,7 @@ def with_section(text: str, name: str, body: str) -> str:
 def generated(text: str) -> str:
     """Return README with its generated sections as they should be."""
     text = with_section(text, "options", markdown_table())
+    text = with_section(text, "compatibility", compatibility_table())
     return with_section(text, "errors", error_table())
 
 
@@ -87,7 +89,7 @@ def readme() -> str:
     return README.read_text(encoding="utf-8")
 
 
-def test_the_tables_of_options_and_errors_are_current(readme: str) -> None:
+def test_the_generated_tables_are_current(readme: str) -> None:
     assert readme == generated(readme), "run: make readme"
 
 

@@ -14,6 +14,7 @@ Every error of the package, in one tree.
     │   ├── SessionTaken          another connection took the session up
     │   ├── BadAudio              NaN, or a last sample cut in half
     │   ├── FrameTooLarge
+    │   ├── UploadTooLarge
     │   ├── AudioTooFast
     │   ├── SessionTooLong
     │   ├── SessionIdle
@@ -148,6 +149,13 @@ class FrameTooLarge(PeerError):
     code = "frame_too_large"
     http_status = 413
     close_code = 1009
+
+
+class UploadTooLarge(PeerError):
+    """Raised when a file or a field of a form is larger than the limit."""
+
+    code = "upload_too_large"
+    http_status = 413
 
 
 class AudioTooFast(PeerError):

@@ -114,7 +114,14 @@ class End:
     """The client will send no more audio."""
 
 
-Command = Start | Reconfigure | Flush | Hold | End
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A dialect wants to hear of it when the session has taken all that came before."""
+
+    name: str = ""
+
+
+Command = Start | Reconfigure | Flush | Hold | End | Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,13 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """The session has taken all that came before a mark; decodes may still be due."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The last event of a session that ended well."""
 
@@ -205,6 +219,7 @@ Event = (
     | Final
     | Acknowledged
     | Warned
+    | Marked
     | Ended
     | Failed
 )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.bench.manifest import GAP_S, Clip
-from whispercpp_ws.client.audio import READ_FRAMES, AudioFile
+from whispercpp_ws.audio_file import READ_FRAMES, AudioFile
 from whispercpp_ws.errors import BadAudio
 
 

@@ -1,5 +1,6 @@
 """A real server in its own process, with the default model, as `make run` starts it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,8 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.compatibility import Recorder
+
 
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record what clients of other servers can do, when asked to."""
+    if os.environ.get("RECORD_COMPATIBILITY"):
+        config.pluginmanager.register(Recorder())
 
 
 @dataclass(frozen=True)

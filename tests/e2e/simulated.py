@@ -193,6 +193,7 @@ class BreakingNetwork:
             end,
             self._shared,
             dialect=NativeDialect(self._shared.defaults),
+            limits=self._shared.config.limits,
             grant=None,
             abort=lambda: None,
             log=LOG,

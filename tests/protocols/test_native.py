@@ -37,13 +37,13 @@ def test_there_are_golden_transcripts() -> None:
 
 def test_text_is_a_command_with_the_servers_defaults() -> None:
     dialect = NativeDialect(SessionOptions(language="de"))
-    command = dialect.receive_text('{"op":"start"}')
-    assert command == Start(SessionOptions(language="de"))
-    assert dialect.receive_text('{"op":"flush"}') == Flush()
+    inputs = dialect.receive_text('{"op":"start"}')
+    assert inputs == [Start(SessionOptions(language="de"))]
+    assert dialect.receive_text('{"op":"flush"}') == [Flush()]
 
 
 def test_binary_is_audio() -> None:
-    assert NativeDialect().receive_binary(b"\1\2\3") == b"\1\2\3"
+    assert NativeDialect().receive_binary(b"\1\2\3") == [b"\1\2\3"]
 
 
 def test_an_event_is_one_frame_with_its_lag() -> None:

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from whispercpp_ws.audio_file import AudioFile
 from whispercpp_ws.cli.messages import Display, JsonLines, LiveLine, PlainLines
 from whispercpp_ws.cli.pacing import paced, unpaced
 from whispercpp_ws.cli.settings import Subparsers
-from whispercpp_ws.client.audio import AudioFile
 from whispercpp_ws.client.client import DEFAULT_URL, TranscriptionClient
 from whispercpp_ws.config.kinds import KEY_FILE, Whole
 from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, LANGUAGE

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from whispercpp_ws.audio_file import read_mono
 from whispercpp_ws.cli.captions import WRITERS, FileTranscript
 from whispercpp_ws.cli.loading import fetched_model
 from whispercpp_ws.cli.progress import ProgressBar
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
-from whispercpp_ws.client.audio import read_mono
 from whispercpp_ws.config.table import LANGUAGE
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeOptions
 from whispercpp_ws.engines import EngineOptions, load_engine

@@ -10,6 +10,8 @@ class ListenConfig:
 
     host: str = "127.0.0.1"
     port: int = 2700
+    wyoming_port: int = 0
+    """TCP port of Wyoming clients; 0 serves none."""
     insecure: bool = False
     """Allow any other address than loopback without a token key."""
     allowed_origins: tuple[str, ...] = ()
@@ -34,6 +36,8 @@ class LimitConfig:
 
     max_frame_bytes: int = 1 << 20
     """5.4 s of 48 kHz stereo PCM16; vosk-server's limit too."""
+    max_upload_bytes: int = 25 * 1024 * 1024
+    """Largest audio file of a form; OpenAI's limit too."""
     max_connections: int = 100
     max_session_s: int = 4 * 3600
     start_timeout_s: float = 10.0
@@ -96,6 +100,16 @@ class StreamingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VoskConfig:
+    """What clients of Vosk's server cannot say themselves."""
+
+    rate: int = 8_000
+    """Samples per second of clients that send no config; VOSK_SAMPLE_RATE there."""
+    punctuation: bool = False
+    """Keep Whisper's capitals and punctuation, which Vosk's texts do not have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a server is started with."""
 
@@ -104,4 +118,5 @@ class Config:
     limits: LimitConfig = LimitConfig()
     models: ModelConfig = ModelConfig()
     streaming: StreamingConfig = StreamingConfig()
+    vosk: VoskConfig = VoskConfig()
     log_level: str = "info"

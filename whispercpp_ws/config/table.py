@@ -69,6 +69,13 @@ OPTIONS = (
     Option("host", "listen", "host", Text(r"\S+", "an address"), "address to bind"),
     Option("port", "listen", "port", Whole(0, 65535), "TCP port; 0 takes a free one"),
     Option(
+        "wyoming-port",
+        "listen",
+        "wyoming_port",
+        Whole(0, 65535),
+        "TCP port for Wyoming (Home Assistant), usually 10300; 0 serves none",
+    ),
+    Option(
         "insecure",
         "listen",
         "insecure",
@@ -131,6 +138,13 @@ OPTIONS = (
         "max_frame_bytes",
         Whole(1024, 1 << 26),
         "largest WebSocket frame from a client, in bytes",
+    ),
+    Option(
+        "max-upload-bytes",
+        "limits",
+        "max_upload_bytes",
+        Whole(1024, 1 << 32),
+        "largest audio file that may be uploaded, in bytes",
     ),
     Option(
         "max-connections",
@@ -324,6 +338,20 @@ OPTIONS = (
         "max_utterance_s",
         Decimal(5, 28),
         "longest utterance before it is cut at a pause, in seconds",
+    ),
+    Option(
+        "vosk-rate",
+        "vosk",
+        "rate",
+        Whole(8_000, 192_000),
+        "sampling rate of Vosk clients that name none, in samples per second",
+    ),
+    Option(
+        "vosk-punctuation",
+        "vosk",
+        "punctuation",
+        SWITCH,
+        "keep capitals and punctuation in the texts of Vosk clients",
     ),
     Option(
         "log-level",

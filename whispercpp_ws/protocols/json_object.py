@@ -13,7 +13,7 @@ MAX_TEXT_CHARS = 65_536
 JsonObject = dict[str, object]
 
 
-def parse_json_object(text: str) -> JsonObject:
+def parse_json_object(text: str, *, max_chars: int = MAX_TEXT_CHARS) -> JsonObject:
     """
     Parse a text frame that must hold one JSON object (RFC 8259).
 
@@ -23,10 +23,9 @@ def parse_json_object(text: str) -> JsonObject:
     Raises:
         BadJson: the text is anything else; no other exception ever comes out.
     """
-    if len(text) > MAX_TEXT_CHARS:
+    if len(text) > max_chars:
         raise BadJson(
-            f"expected a message of at most {MAX_TEXT_CHARS} characters, "
-            f"got {len(text)}"
+            f"expected a message of at most {max_chars} characters, got {len(text)}"
         )
     value = _loads(text)
     if not isinstance(value, dict):

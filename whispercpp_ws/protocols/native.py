@@ -7,7 +7,9 @@ A server makes one `NativeDialect` per connection; a client uses `encode_command
 
 from dataclasses import dataclass
 
-from whispercpp_ws.events import Command, Event, SessionOptions
+from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.events import Event, SessionOptions
+from whispercpp_ws.protocols.base import SUPERSEDED_SOON, Closing, Input
 from whispercpp_ws.protocols.native_commands import decode_command, encode_command
 from whispercpp_ws.protocols.native_events import (
     ServerMessage,
@@ -35,14 +37,27 @@ class NativeDialect:
     defaults: SessionOptions = SessionOptions()
     request_id: str = ""
 
-    def receive_text(self, text: str) -> Command | bytes:
-        """Read a command; raises BadJson, BadMessage or BadStart."""
-        return decode_command(text, self.defaults)
+    @property
+    def droppable(self) -> tuple[type[Event], ...]:
+        """Name the events whose frames a slow reader may miss."""
+        return SUPERSEDED_SOON
 
-    def receive_binary(self, data: bytes) -> Command | bytes:
+    def receive_open(self) -> list[Input]:
+        """Wait for `start`."""
+        return []
+
+    def receive_text(self, text: str) -> list[Input]:
+        """Read a command; raises BadJson, BadMessage or BadStart."""
+        return [decode_command(text, self.defaults)]
+
+    def receive_binary(self, data: bytes) -> list[Input]:
         """Return the audio, which is the whole frame."""
-        return data
+        return [data]
 
     def send_event(self, event: Event, *, lag_ms: int | None = None) -> list[str]:
         """Write one frame for the event."""
         return [encode_event(event, lag_ms=lag_ms, request_id=self.request_id)]
+
+    def closing(self, error: SpeechError) -> Closing:
+        """Close with the error's own code, and its name as the reason."""
+        return Closing(error.close_code, error.code)

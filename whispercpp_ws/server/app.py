@@ -1,7 +1,7 @@
 """Make the web application: its routes, and what they share."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +14,12 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.dialects import (
+    page_or_vosk,
+    serve_deepgram,
+    serve_realtime,
+    serve_whisperlivekit,
+)
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
 from whispercpp_ws.server.middleware import (
@@ -22,8 +28,10 @@ from whispercpp_ws.server.middleware import (
     name_request,
     refuse_origins,
 )
+from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.websocket import serve_native
+from whispercpp_ws.server.wyoming import wyoming_listening
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
 
@@ -62,6 +70,8 @@ def create_app(
     app.on_cleanup.append(_drop_sessions)
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())
+    if config.listen.wyoming_port:
+        app.cleanup_ctx.append(_wyoming)
     return app
 
 
@@ -78,13 +88,23 @@ async def _drop_sessions(app: web.Application) -> None:
     await app[SHARED].sessions.aclose()
 
 
+async def _wyoming(app: web.Application) -> AsyncIterator[None]:
+    listen = app[SHARED].config.listen
+    async with wyoming_listening(app[SHARED], listen.host, listen.wyoming_port):
+        yield
+
+
 def _routes() -> list[web.RouteDef]:
     fixed = [
         web.get("/stt", serve_native),
+        web.get("/v1/listen", serve_deepgram),
+        web.get("/v1/realtime", serve_realtime),
+        web.get("/asr", serve_whisperlivekit),
+        *ROUTES,
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),
         web.get("/metrics", show_metrics),
-        web.get("/", _file_handler("index.html")),
+        web.get("/", page_or_vosk(_file_handler("index.html"))),
     ]
     return fixed + [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 
 from whispercpp_ws.access.token import Grant
+from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import (
     AlreadyStarted,
     AudioBeforeStart,
@@ -27,6 +28,8 @@ from whispercpp_ws.events import (
     End,
     Event,
     Failed,
+    Mark,
+    Marked,
     Ready,
     Reconfigure,
     Start,
@@ -62,13 +65,14 @@ class Connection:
         shared: Shared,
         *,
         dialect: Dialect,
+        limits: LimitConfig,
         grant: Grant | None,
         abort: Callable[[], None],
         log: Log,
     ) -> None:
         self._socket = socket
         self._shared = shared
-        self._limits = shared.config.limits
+        self._limits = limits
         self._dialect = dialect
         self._grant = grant
         self._abort = abort
@@ -163,6 +167,8 @@ class Connection:
             raise item
         if isinstance(item, PeerClosed):
             self._take_close(item)
+        elif isinstance(item, Mark):
+            self.deliver(Marked(item.name))
         elif isinstance(item, Start):
             self._start(item)
         elif self._session is None:
@@ -236,7 +242,7 @@ class Connection:
         if isinstance(command, End):
             session.end()
             return
-        assert not isinstance(command, Start), "handled before"
+        assert not isinstance(command, Start | Mark), "handled before"
         if isinstance(command, Reconfigure):
             check_change(command, self._shared.decoder.info)
         session.command(command)

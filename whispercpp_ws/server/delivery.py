@@ -22,7 +22,7 @@ class Delivery:
         self, dialect: Dialect, *, limits: LimitConfig, metrics: Metrics, log: Log
     ) -> None:
         self._dialect = dialect
-        self._queue = OutboundQueue(limits.outbound_events)
+        self._queue = OutboundQueue(limits.outbound_events, dialect.droppable)
         self._send_timeout_s = limits.send_timeout_s
         self._metrics = metrics
         self._log = log
@@ -47,8 +47,7 @@ class Delivery:
         if isinstance(event, Ended):
             self.finish(CLOSE_OK)
         elif isinstance(event, Failed):
-            self._note_failure(event.error)
-            self.finish(event.error.close_code)
+            self.finish(self._note_failure(event.error))
 
     def finish(self, close_code: int) -> None:
         """Take no more; what waits is still written."""
@@ -59,8 +58,7 @@ class Delivery:
         """Return the error frame for framing that aiohttp closes for."""
         if self.close_code is not None:
             return []
-        self._note_failure(error)
-        self.finish(error.close_code)
+        self.finish(self._note_failure(error))
         return self._frames(Failed(error), None)
 
     async def write(self, socket: FrameSocket) -> None:
@@ -82,7 +80,10 @@ class Delivery:
             self._metrics.lag_s.labels(kind).observe(lag_ms / 1000)
         return self._dialect.send_event(event, lag_ms=lag_ms)
 
-    def _note_failure(self, error: SpeechError) -> None:
+    def _note_failure(self, error: SpeechError) -> int:
+        """Count and log an error; returns what the dialect closes with after it."""
         self._metrics.errors.labels(error.code).inc()
-        self.close_reason = error.code
+        closing = self._dialect.closing(error)
+        self.close_reason = closing.reason
         self._log.info("the session ended with %s", error.code)
+        return closing.code

@@ -70,3 +70,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Add the headers that every response has, the upgrade's too."""
     response.headers.update(SECURITY_HEADERS)
     response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin and response.status != web.HTTPForbidden.status_code:
+        # A page that may connect may read the answers too.
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.VARY] = hdrs.ORIGIN

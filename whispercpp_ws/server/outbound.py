@@ -4,7 +4,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from whispercpp_ws.events import Acknowledged, Event, Partial
+from whispercpp_ws.events import Event
+from whispercpp_ws.protocols.base import SUPERSEDED_SOON
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,16 @@ class OutboundQueue:
     """
     Hold the frames that wait to be sent, at most `limit` of them.
 
-    When it is full, partials and acknowledgements go first: a later one says the same
-    and more. Nothing else is ever dropped; a queue full of finals is `overfull`, and
-    then the connection has to be given up.
+    When it is full, the frames of `droppable` events go first: a later one says the
+    same and more. Nothing else is ever dropped; a queue full of finals is `overfull`,
+    and then the connection has to be given up.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, droppable: tuple[type[Event], ...] = SUPERSEDED_SOON
+    ) -> None:
         self._limit = limit
+        self._droppable = droppable
         self._frames: deque[_Waiting] = deque()
         self._changed = asyncio.Event()
         self._is_finished = False
@@ -38,7 +42,7 @@ class OutboundQueue:
         """Add the frames of one event; none are added after `finish`."""
         if self._is_finished:
             return
-        can_drop = isinstance(event, Partial | Acknowledged)
+        can_drop = isinstance(event, self._droppable)
         self._frames.extend(_Waiting(text, can_drop) for text in texts)
         while len(self._frames) > self._limit and self._drop_one():
             pass

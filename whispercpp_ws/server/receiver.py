@@ -8,7 +8,7 @@ from whispercpp_ws.access.limits import MessageRate
 from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import PeerError
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.protocols.base import Dialect
+from whispercpp_ws.protocols.base import Dialect, Input
 from whispercpp_ws.server.deadlines import Deadlines
 from whispercpp_ws.server.inbox import Inbox, PeerClosed
 from whispercpp_ws.server.socket import FrameSocket, too_large
@@ -44,6 +44,7 @@ class FrameReceiver:
     async def run(self) -> bool:
         """Read until the peer closes (True) or is gone (False)."""
         frames = 0
+        self._put(self._dialect.receive_open(), self._loop.time())
         while True:
             await self._inbox.wait_for_room()
             message = await self._socket.receive()
@@ -77,13 +78,19 @@ class FrameReceiver:
     def _translate(self, message: WSMessage, now_s: float) -> None:
         if message.type is WSMsgType.TEXT:
             self._text_frames.inc()
-            self._rate.take(now_s)
-            item = self._dialect.receive_text(message.data)
+            inputs = self._dialect.receive_text(message.data)
+            if not any(isinstance(item, bytes) for item in inputs):
+                # Audio in text frames is bounded by the backlog, as in binary ones.
+                self._rate.take(now_s)
         else:
             self._binary_frames.inc()
-            item = self._dialect.receive_binary(message.data)
-        if isinstance(item, bytes):
-            self._deadlines.note_audio(now_s=now_s)
-            self._inbox.put_audio(item, at_s=now_s)
-        else:
-            self._inbox.put(item)
+            inputs = self._dialect.receive_binary(message.data)
+        self._put(inputs, now_s)
+
+    def _put(self, inputs: list[Input], now_s: float) -> None:
+        for item in inputs:
+            if isinstance(item, bytes):
+                self._deadlines.note_audio(now_s=now_s)
+                self._inbox.put_audio(item, at_s=now_s)
+            else:
+                self._inbox.put(item)

@@ -53,13 +53,15 @@ class PeerSocket(web.WebSocketResponse):
     peer broke the framing; None or nothing to say sends none.
     """
 
-    def __init__(self, limits: LimitConfig) -> None:
+    def __init__(
+        self, limits: LimitConfig, subprotocols: tuple[str, ...] = SUBPROTOCOLS
+    ) -> None:
         super().__init__(
             timeout=CLOSE_TIMEOUT_S,
             # The close frame is answered after the finals, by the connection.
             autoclose=False,
             heartbeat=limits.heartbeat_s,
-            protocols=SUBPROTOCOLS,
+            protocols=subprotocols,
             # A zlib window per connection costs more than small JSON frames save.
             compress=False,
             max_msg_size=2 * limits.max_frame_bytes,

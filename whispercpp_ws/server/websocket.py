@@ -1,26 +1,42 @@
-"""The native endpoint: what is checked before the upgrade, and the connection."""
+"""Serve a WebSocket dialect: what is checked before the upgrade, and the connection."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
-from whispercpp_ws.access.token import Grant
-from whispercpp_ws.errors import BadMessage, Draining
+from whispercpp_ws.config import LimitConfig
+from whispercpp_ws.errors import Draining
+from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.protocols.native import NativeDialect
 from whispercpp_ws.server.connection import Connection
+from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
 from whispercpp_ws.server.pump import Log
-from whispercpp_ws.server.socket import SUBPROTOCOLS, PeerSocket, bound_send_buffer
+from whispercpp_ws.server.socket import PeerSocket, bound_send_buffer
 
 
 _LOGGER = logging.getLogger(__name__)
+_NATIVE = Credentials()
 
 
 async def serve_native(request: web.Request) -> web.StreamResponse:
+    """Serve one native connection; raises what `serve_dialect` does."""
+    defaults = request.app[SHARED].defaults
+    return await serve_dialect(
+        request, NativeDialect(defaults, request[REQUEST_ID]), _NATIVE
+    )
+
+
+async def serve_dialect(
+    request: web.Request,
+    dialect: Dialect,
+    credentials: Credentials,
+    limits: LimitConfig | None = None,
+) -> web.StreamResponse:
     """
-    Serve one native connection.
+    Serve one connection in a dialect; its limits may be others than the server's.
 
     Raises:
         Overloaded: all connections are taken. Draining: the server goes away.
@@ -29,24 +45,27 @@ async def serve_native(request: web.Request) -> web.StreamResponse:
     """
     shared, transport = request.app[SHARED], request.transport
     assert transport is not None, "aiohttp runs a handler only while connected"
-    grant = _grant(request, shared)
-    with _admitted(shared):
-        socket = PeerSocket(shared.config.limits)
+    grant = credentials.grant(request, shared)
+    limits = limits or shared.config.limits
+    with admitted(shared):
+        socket = PeerSocket(limits, credentials.subprotocols)
         await socket.prepare(request)
         bound_send_buffer(transport)
         connection = Connection(
             socket,
             shared,
-            dialect=NativeDialect(shared.defaults, request[REQUEST_ID]),
+            dialect=dialect,
+            limits=limits,
             grant=grant,
             abort=transport.abort,
             log=Log(_LOGGER, {"request_id": request[REQUEST_ID]}),
         )
-        await _serve(connection, shared)
+        await serve_connection(connection, shared)
     return socket
 
 
-async def _serve(connection: Connection, shared: Shared) -> None:
+async def serve_connection(connection: Connection, shared: Shared) -> None:
+    """Run a connection that a drain can find."""
     shared.enter(connection)
     try:
         await connection.run()
@@ -54,38 +73,9 @@ async def _serve(connection: Connection, shared: Shared) -> None:
         shared.leave(connection)
 
 
-def _grant(request: web.Request, shared: Shared) -> Grant | None:
-    """Check a token in the headers; without one, `start` has to bring it."""
-    token = _header_token(request)
-    if token is None or not shared.tokens.is_required:
-        return None
-    return shared.tokens.check(token)
-
-
-def _header_token(request: web.Request) -> str | None:
-    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    names = _offered_subprotocols(request)
-    if not names:
-        return None
-    if names[0] not in SUBPROTOCOLS:
-        # aiohttp would log the whole offer, and somebody's token may be in it.
-        raise BadMessage(
-            'Sec-WebSocket-Protocol: expected none, or "bearer, <token>"',
-            field=hdrs.SEC_WEBSOCKET_PROTOCOL,
-        )
-    return names[1] if len(names) > 1 else None
-
-
-def _offered_subprotocols(request: web.Request) -> list[str]:
-    offers = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
-    names = [name.strip() for offer in offers for name in offer.split(",")]
-    return [name for name in names if name]
-
-
 @contextmanager
-def _admitted(shared: Shared) -> Iterator[None]:
+def admitted(shared: Shared) -> Iterator[None]:
+    """Count a connection within the block; raises Overloaded or Draining."""
     if shared.is_draining:
         raise Draining("the server is shutting down; connect again")
     shared.count.enter()

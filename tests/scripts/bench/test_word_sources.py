@@ -3,7 +3,7 @@ import pytest
 
 from scripts.bench.word_sources import SOURCES, Decoders, silences
 from tests.scripts.bench.lines import JFK
-from whispercpp_ws.client.audio import read_mono
+from whispercpp_ws.audio_file import read_mono
 from whispercpp_ws.decoding import SAMPLE_RATE, Samples
 from whispercpp_ws.engines.scripted import ScriptedEngine
 from whispercpp_ws.session.resample import resample

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from whispercpp_ws.client import audio
-from whispercpp_ws.client.audio import AudioFile, read_mono
+from whispercpp_ws import audio_file as audio
+from whispercpp_ws.audio_file import AudioFile, read_mono
 from whispercpp_ws.errors import BadAudio
 
 

@@ -1,0 +1,77 @@
+"""
+Write down which clients of other servers were tried, and what came of it.
+
+A test says what it proves with `@proves(dialect, feature, package)`. `make
+compatibility` runs them and writes what passed to `compatibility.json`, of which
+README's table is made.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+
+RESULTS = Path(__file__).parent / "compatibility.json"
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, order=True)
+class Proof:
+    """A feature of a dialect that a client used with success, or without."""
+
+    dialect: str
+    client: str
+    version: str
+    feature: str
+    works: bool
+
+
+def proves(dialect: str, feature: str, package: str) -> Callable[[Test], Test]:
+    """Mark a test that drives the server with a package's own client."""
+    return pytest.mark.proves(dialect, feature, package)
+
+
+class Recorder:
+    """A pytest plugin: one proof for each feature, of all tests that prove it."""
+
+    def __init__(self) -> None:
+        self._works: dict[tuple[str, str, str], bool] = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> object:
+        """Note the outcome of each phase of a test."""
+        outcome = yield
+        report = outcome.get_result()  # type: ignore[attr-defined]
+        for marker in item.iter_markers("proves"):
+            dialect, feature, package = marker.args
+            key = (dialect, package, feature)
+            self._works[key] = self._works.get(key, True) and report.passed
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file, in an order that does not change."""
+        proofs = sorted(
+            Proof(dialect, package, version(package), feature, works)
+            for (dialect, package, feature), works in self._works.items()
+        )
+        lines = ",\n".join(json.dumps(asdict(proof)) for proof in proofs)
+        RESULTS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def compatibility_table() -> str:
+    """Return README's table of what was tried."""
+    proofs = [Proof(**entry) for entry in json.loads(RESULTS.read_text("utf-8"))]
+    rows = [
+        f"| {p.dialect} | `{p.client}` {p.version} | {p.feature} "
+        f"| {'yes' if p.works else 'no'} |"
+        for p in proofs
+    ]
+    return "\n".join(
+        ["| Protocol | Client | Feature | Works |", "|---|---|---|---|", *rows]
+    )

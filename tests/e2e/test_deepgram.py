@@ -1,0 +1,89 @@
+"""Deepgram's own Python SDK, against the server."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.e2e.compatibility import proves
+from tests.e2e.conftest import RunningServer
+from tests.e2e.speaking import cut
+from tests.e2e.test_speech import wrong_words
+
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(180),
+    # The SDK uses what websockets and pydantic have deprecated.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def sdk_client(port: int) -> Any:
+    """Make a client as its users do for a server of their own."""
+    from deepgram import AsyncDeepgramClient
+    from deepgram.environment import DeepgramClientEnvironment
+
+    http, ws = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+    environment = DeepgramClientEnvironment(
+        base=http, production=ws, agent=ws, agent_rest=http
+    )
+    return AsyncDeepgramClient(api_key="x", environment=environment)
+
+
+async def collect(socket: Any, messages: list[Any]) -> None:
+    messages.extend([message async for message in socket])
+
+
+@proves(
+    "Deepgram live",
+    "interim and final results, KeepAlive, Finalize, CloseStream",
+    "deepgram-sdk",
+)
+async def test_the_sdk_gets_interim_and_final_results(
+    server: RunningServer, jfk_pcm: bytes
+) -> None:
+    messages: list[Any] = []
+    async with sdk_client(server.port).listen.v1.connect(
+        model="nova-3",
+        language="en",
+        encoding="linear16",
+        sample_rate=16000,
+        interim_results="true",
+        vad_events="true",
+    ) as socket:
+        listener = asyncio.create_task(collect(socket, messages))
+        await socket.send_keep_alive()
+        for chunk in cut(jfk_pcm, 3200):
+            await socket.send_media(chunk)
+            await asyncio.sleep(0.02)
+        await socket.send_finalize()
+        await socket.send_close_stream()
+        await listener
+        assert socket._websocket.close_code == 1000
+    results = [m for m in messages if m.type == "Results"]
+    finals = [m for m in results if m.is_final]
+    text = " ".join(m.channel.alternatives[0].transcript for m in finals)
+    assert [m for m in results if not m.is_final]
+    assert [m for m in messages if m.type == "SpeechStarted"]
+    assert [m for m in finals if m.from_finalize]
+    assert messages[-1].type == "Metadata"
+    assert wrong_words(text) <= 1
+
+
+@proves("Deepgram live", "ranges follow on each other", "deepgram-sdk")
+async def test_the_sdks_results_follow_on_each_other(
+    server: RunningServer, jfk_pcm: bytes
+) -> None:
+    messages: list[Any] = []
+    async with sdk_client(server.port).listen.v1.connect(
+        model="nova-3", language="en", encoding="linear16", sample_rate=16000
+    ) as socket:
+        listener = asyncio.create_task(collect(socket, messages))
+        await socket.send_media(jfk_pcm)
+        await socket.send_close_stream()
+        await listener
+    finals = [m for m in messages if m.type == "Results"]
+    assert all(final.is_final for final in finals)
+    for before, after in zip(finals, finals[1:], strict=False):
+        assert after.start == pytest.approx(before.start + before.duration, abs=0.01)

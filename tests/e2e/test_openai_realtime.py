@@ -1,0 +1,84 @@
+"""OpenAI's own Python package, on the realtime interface."""
+
+import asyncio
+import base64
+from typing import Any
+
+import numpy as np
+import openai
+import pytest
+
+from tests.e2e.compatibility import proves
+from tests.e2e.conftest import RunningServer
+from tests.e2e.speaking import cut
+from tests.e2e.test_speech import resampled, wrong_words
+
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
+
+COMPLETED = "conversation.item.input_audio_transcription.completed"
+
+
+def as_24_khz(pcm: bytes) -> bytes:
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+    # 1.5 times as many samples: the rate goes from 16 to 24 kHz.
+    return bytes((resampled(samples, 24000) * 32767).astype("<i2"))
+
+
+async def converse(
+    port: int, pcm: bytes, turn_detection: dict[str, Any] | None
+) -> list[Any]:
+    """Stream audio, commit, clear, and collect until every item is completed."""
+    client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="x")
+    query = {"intent": "transcription"}
+    events: list[Any] = []
+    async with client.realtime.connect(extra_query=query) as connection:
+        events.append(await connection.recv())
+        given = {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "transcription": {"model": "whisper-1", "language": "en"},
+            "turn_detection": turn_detection,
+        }
+        session: Any = {"type": "transcription", "audio": {"input": given}}
+        await connection.session.update(session=session)
+        events.append(await connection.recv())
+        for chunk in cut(pcm, 9600):
+            audio = base64.b64encode(chunk).decode()
+            await connection.input_audio_buffer.append(audio=audio)
+            await asyncio.sleep(0.01)
+        await connection.input_audio_buffer.commit()
+        await connection.input_audio_buffer.clear()
+        while not is_over(events):
+            events.append(await connection.recv())
+    return events
+
+
+def is_over(events: list[Any]) -> bool:
+    kinds = [event.type for event in events]
+    items = kinds.count("input_audio_buffer.committed")
+    is_cleared = "input_audio_buffer.cleared" in kinds
+    return is_cleared and kinds.count(COMPLETED) == items
+
+
+@proves("OpenAI Realtime", "server_vad and semantic_vad turns", "openai")
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+async def test_turns_are_found_and_each_is_completed(
+    server: RunningServer, jfk_pcm: bytes, kind: str
+) -> None:
+    events = await converse(server.port, as_24_khz(jfk_pcm), {"type": kind})
+    kinds = [event.type for event in events]
+    said = " ".join(e.transcript for e in events if e.type == COMPLETED)
+    assert kinds[:2] == ["session.created", "session.updated"]
+    assert "input_audio_buffer.speech_started" in kinds
+    assert "conversation.item.added" in kinds
+    assert wrong_words(said) <= 1
+
+
+@proves("OpenAI Realtime", "turns by commit", "openai")
+async def test_without_turn_detection_a_commit_is_one_item(
+    server: RunningServer, jfk_pcm: bytes
+) -> None:
+    events = await converse(server.port, as_24_khz(jfk_pcm), None)
+    completed = [event for event in events if event.type == COMPLETED]
+    assert len(completed) == 1
+    assert wrong_words(completed[0].transcript) <= 1

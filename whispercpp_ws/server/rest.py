@@ -1,0 +1,177 @@
+"""The HTTP dialects: a file comes in a form, its text goes back."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from aiohttp import hdrs, web
+
+from whispercpp_ws.errors import BadMessage, ModelNotInCatalog, SpeechError
+from whispercpp_ws.models import catalog
+from whispercpp_ws.protocols import openai_rest, whispercpp_http
+from whispercpp_ws.protocols.recording import Body
+from whispercpp_ws.server.credentials import Credentials
+from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
+from whispercpp_ws.server.negotiate import check_model
+from whispercpp_ws.server.pump import Log
+from whispercpp_ws.server.refusals import answering, openai_error, whispercpp_error
+from whispercpp_ws.server.transcription import (
+    FileTranscription,
+    Part,
+    open_upload,
+    transcribed,
+)
+from whispercpp_ws.server.upload import Upload, uploaded
+from whispercpp_ws.server.websocket import admitted
+
+
+_LOGGER = logging.getLogger(__name__)
+_BEARER = Credentials()
+
+
+class Uploading:
+    """A request that a drain waits for; it ends by itself."""
+
+    def drain(self) -> None:
+        """Do nothing: the end of the file is the end of the work."""
+
+
+# whisper.cpp
+
+
+@answering(whispercpp_error)
+async def infer(request: web.Request) -> web.StreamResponse:
+    """Answer `/inference`."""
+    async with _received(request) as (upload, shared):
+        asked = whispercpp_http.read_form(upload.fields, shared.defaults)
+        part = Part(asked.offset_s, asked.duration_s)
+        with open_upload(upload.file()) as file:
+            work = FileTranscription(file, asked.options, shared, _log(request))
+            recording = await transcribed(work, part)
+        body = whispercpp_http.write_body(recording, asked)
+        return _response(body)
+
+
+async def allow_posts(_request: web.Request) -> web.Response:
+    """Answer a browser's question before it posts (CORS); pages are checked before."""
+    return web.Response(
+        headers={hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "content-type, authorization"}
+    )
+
+
+@answering(whispercpp_error)
+async def load(request: web.Request) -> web.StreamResponse:
+    """Answer `/load`: by catalogue name only, and only what is loaded already."""
+    async with _received(request) as (upload, shared):
+        name = upload.fields.get("model", [""])[-1]
+        if not name:
+            raise BadMessage("no 'model' field in the request", field="model")
+        _check_known(name)
+        check_model(name, shared.decoder.info)
+    return web.Response(text="Load was successful!", content_type="application/text")
+
+
+async def show_health(request: web.Request) -> web.Response:
+    """Answer `/health` as whisper.cpp's server does."""
+    is_draining = request.app[SHARED].is_draining
+    body = {"status": "shutting down" if is_draining else "ok"}
+    return web.json_response(body, status=503 if is_draining else 200)
+
+
+def _check_known(name: str) -> None:
+    try:
+        catalog.find(name)
+    except ModelNotInCatalog:
+        raise BadMessage("model not found!", field="model") from None
+
+
+# OpenAI
+
+
+@answering(openai_error)
+async def transcribe(request: web.Request) -> web.StreamResponse:
+    """Answer `/v1/audio/transcriptions`."""
+    return await _openai(request, translate=False)
+
+
+@answering(openai_error)
+async def translate(request: web.Request) -> web.StreamResponse:
+    """Answer `/v1/audio/translations`."""
+    return await _openai(request, translate=True)
+
+
+@answering(openai_error)
+async def list_models(request: web.Request) -> web.StreamResponse:
+    """Answer `/v1/models`."""
+    shared = request.app[SHARED]
+    _BEARER.required_grant(request, shared)
+    body = openai_rest.models_body([shared.decoder.info.model])
+    return web.Response(text=body, content_type="application/json")
+
+
+async def _openai(request: web.Request, *, translate: bool) -> web.StreamResponse:
+    async with _received(request) as (upload, shared):
+        ask = openai_rest.read_form(upload.fields, shared.defaults, translate=translate)
+        with open_upload(upload.file()) as file:
+            work = FileTranscription(file, ask.options, shared, _log(request))
+            if ask.is_streamed:
+                return await _stream(request, work)
+            recording = await transcribed(work)
+        return _response(openai_rest.write_body(recording, ask))
+
+
+async def _stream(request: web.Request, work: FileTranscription) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={hdrs.CONTENT_TYPE: "text/event-stream", "Cache-Control": "no-store"}
+    )
+    await response.prepare(request)
+    events = openai_rest.EventStream()
+    try:
+        async with aclosing(work.finals()) as finals:
+            async for final in finals:
+                await response.write(events.delta(final).encode())
+        last = events.done()
+    except SpeechError as error:
+        last = events.failed(error)
+    await response.write(last.encode())
+    await response.write_eof()
+    return response
+
+
+# Both
+
+
+@asynccontextmanager
+async def _received(request: web.Request) -> AsyncIterator[tuple[Upload, Shared]]:
+    """Check the token, count the request, and read its form."""
+    shared = request.app[SHARED]
+    _BEARER.required_grant(request, shared)
+    work = Uploading()
+    with admitted(shared):
+        shared.enter(work)
+        try:
+            limit = shared.config.limits.max_upload_bytes
+            async with uploaded(request, max_bytes=limit) as upload:
+                yield upload, shared
+        finally:
+            shared.leave(work)
+
+
+def _log(request: web.Request) -> Log:
+    return Log(_LOGGER, {"request_id": request[REQUEST_ID]})
+
+
+def _response(body: Body) -> web.Response:
+    return web.Response(text=body.text, content_type=body.content_type, charset="utf-8")
+
+
+ROUTES = (
+    web.post("/inference", infer),
+    web.options("/inference", allow_posts),
+    web.options("/v1/audio/transcriptions", allow_posts),
+    web.post("/load", load),
+    web.get("/health", show_health),
+    web.post("/v1/audio/transcriptions", transcribe),
+    web.post("/v1/audio/translations", translate),
+    web.get("/v1/models", list_models),
+)

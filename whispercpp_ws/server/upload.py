@@ -1,0 +1,110 @@
+"""Stream a form to disk: its file to a temporary one, its fields to a dictionary."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+
+from whispercpp_ws.errors import BadMessage, SessionIdle, UploadTooLarge
+
+
+MAX_FIELDS = 100
+"""Fields of a form; whisper.cpp's server knows some forty."""
+MAX_FIELD_BYTES = 65_536
+"""Bytes of a text field; the longest prompt that has any effect is a tenth."""
+CHUNK_BYTES = 1 << 16
+UPLOAD_TIMEOUT_S = 600.0
+"""How long a form may take to come; whisper.cpp's server waits as long to read."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """A form that has been read."""
+
+    path: Path
+    """Where the file is, if there is one."""
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    has_file: bool = False
+
+    def file(self) -> Path:
+        """Return the file's path; raises BadMessage when the form has none."""
+        if not self.has_file:
+            raise BadMessage("no 'file' field in the request", field="file")
+        return self.path
+
+
+@asynccontextmanager
+async def uploaded(
+    request: web.Request, *, max_bytes: int, timeout_s: float = UPLOAD_TIMEOUT_S
+) -> AsyncIterator[Upload]:
+    """
+    Read a form, in any order of its parts; the file lives as long as the block.
+
+    Raises:
+        BadMessage: the body is no form. UploadTooLarge: a part is over its limit.
+        SessionIdle: it takes too long to come.
+    """
+    if request.content_type != "multipart/form-data":
+        raise BadMessage.expected(
+            "Content-Type", "multipart/form-data", request.content_type
+        )
+    with tempfile.TemporaryDirectory(prefix="whispercpp-ws-") as folder:
+        upload = Upload(Path(folder, "upload"))
+        try:
+            async with asyncio.timeout(timeout_s):
+                await _read_parts(request, upload, max_bytes)
+        except TimeoutError:
+            raise SessionIdle(
+                f"expected the whole form within {timeout_s:g} s", field="file"
+            ) from None
+        except (ValueError, AssertionError, RuntimeError, EOFError) as error:
+            # aiohttp's reader raises these for what is not RFC 7578.
+            raise BadMessage("expected a multipart form, got a broken one") from error
+        yield upload
+
+
+async def _read_parts(request: web.Request, upload: Upload, max_bytes: int) -> None:
+    reader = await request.multipart()
+    for _ in range(MAX_FIELDS):
+        part = await reader.next()
+        if part is None:
+            return
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise BadMessage("expected a form of named parts, got another part")
+        if part.name == "file":
+            upload.has_file = True
+            await _save(part, upload.path, max_bytes)
+        else:
+            upload.fields.setdefault(part.name, []).append(await _text(part))
+    raise UploadTooLarge(f"expected at most {MAX_FIELDS} fields, got more")
+
+
+async def _save(part: BodyPartReader, path: Path, max_bytes: int) -> None:
+    size = 0
+    # Not in a thread: 64 kB into the page cache take 20 us, a thread's turn more.
+    with path.open("wb") as file:
+        while chunk := await part.read_chunk(CHUNK_BYTES):
+            size += len(chunk)
+            if size > max_bytes:
+                raise UploadTooLarge(
+                    f"file: expected at most {max_bytes} bytes, got more; "
+                    "cut it, or send a compressed format",
+                    field="file",
+                )
+            file.write(chunk)
+
+
+async def _text(part: BodyPartReader) -> str:
+    data = b""
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        data += chunk
+        if len(data) > MAX_FIELD_BYTES:
+            raise UploadTooLarge(
+                f"{part.name}: expected at most {MAX_FIELD_BYTES} bytes, got more",
+                field=part.name,
+            )
+    return data.decode("utf-8", errors="replace")
