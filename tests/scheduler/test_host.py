@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,39 @@ async def test_a_caller_that_goes_away_leaves_the_lane_to_the_next(
     os.kill(host.pid, signal.SIGCONT)
     assert await text(host, 0.5) == "one"
     assert task.cancelled()
+
+
+WAITING_FOR_CANCEL = """
+import sys, time
+from whispercpp_ws.engines import scripted
+from whispercpp_ws.errors import Superseded
+from whispercpp_ws.scheduler import host_process
+
+decode = scripted.ScriptedLane.decode
+
+def wait(lane, request, is_cancelled):
+    if request.id == 1:
+        while not is_cancelled():
+            time.sleep(0.001)
+        raise Superseded("cancelled")
+    return decode(lane, request)
+
+host_process.warm_up = lambda lane: None
+scripted.ScriptedLane.decode = wait
+sys.exit(host_process.main())
+"""
+
+
+async def test_a_decode_that_is_cancelled_ends_in_the_child_and_frees_its_lane() -> (
+    None
+):
+    host = await EngineHost.start(SPEC, limits=FAST, command=python(WAITING_FOR_CANCEL))
+    task = asyncio.create_task(host.decode(request()))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert (await host.decode(replace(request(), id=2))).text == "one two"
+    assert task.cancelled()
+    await host.aclose()
 
 
 async def test_decodes_wait_no_longer_than_the_limit_for_a_restart(

@@ -96,12 +96,25 @@ async def test_a_waiting_partial_gives_way_to_a_final_in_the_other_queue(
     assert hosts.small.started == [0]
 
 
+async def test_a_partial_that_runs_gives_way_to_a_final_of_the_other_model(
+    hosts: TwoHosts,
+) -> None:
+    partial = await hosts.ask("a", request(1, Priority.PARTIAL))
+    final = await hosts.ask("a", request(2))
+    with pytest.raises(Superseded):
+        await partial
+    assert hosts.small.cancelled == [1]
+    hosts.small.finish(1)
+    hosts.large.finish(2)
+    assert (await final).text == "2"
+
+
 async def test_another_sessions_final_leaves_a_waiting_partial_alone(
     hosts: TwoHosts,
 ) -> None:
     busy = await hosts.ask("b", request(0, Priority.PARTIAL))
     partial = await hosts.ask("a", request(1, Priority.PARTIAL))
-    final = await hosts.ask("b", request(2))
+    final = await hosts.ask("c", request(2))
     for host, request_id in ((hosts.large, 2), (hosts.small, 0), (hosts.small, 1)):
         host.finish(request_id)
         await settle()

@@ -12,6 +12,7 @@ from whispercpp_ws.errors import EngineError
 from whispercpp_ws.scheduler.wire import (
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
@@ -44,6 +45,7 @@ INFO = st.builds(
 )
 ANSWER = st.one_of(
     st.builds(Load, SPEC),
+    st.builds(Cancel, TICKET),
     st.builds(Ready, INFO),
     st.builds(Decoded, TICKET, HYPOTHESIS),
     st.builds(Refused, TICKET, TEXT, TEXT),

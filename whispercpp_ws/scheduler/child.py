@@ -25,6 +25,7 @@ from whispercpp_ws.errors import (
     error_from_code,
 )
 from whispercpp_ws.scheduler.wire import (
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
@@ -130,6 +131,8 @@ class Child:
         """
         Decode when a lane is free, within `limit_s` from then.
 
+        Cancelling it cancels the decode, and returns once its lane is free.
+
         Raises:
             NotSent: the process ended before; another may do it.
             EngineCrashed: the process ended meanwhile.
@@ -138,12 +141,23 @@ class Child:
         """
         await self._lanes.acquire()
         try:
-            future = self._submit(request, limit_s)
+            ticket, future = self._submit(request, limit_s)
         except BaseException:
             self._lanes.release()
             raise
-        # A caller that goes away does not free the lane; the answer does.
-        return await asyncio.shield(future)
+        try:
+            # A caller that goes away does not free the lane; the answer does.
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await self._cancel(ticket, future)
+            raise
+
+    async def _cancel(self, ticket: int, future: asyncio.Future[Hypothesis]) -> None:
+        if ticket in self._pending:
+            self._write(Cancel(ticket))
+        await asyncio.wait([future])
+        # Read, so that asyncio does not report an error that nobody waits for.
+        future.exception()
 
     async def close(self, grace_s: float) -> None:
         """Let running decodes finish for `grace_s`, then kill."""
@@ -172,7 +186,7 @@ class Child:
 
     def _submit(
         self, request: DecodeRequest, limit_s: float
-    ) -> asyncio.Future[Hypothesis]:
+    ) -> tuple[int, asyncio.Future[Hypothesis]]:
         if self._doomed:
             raise NotSent
         ticket = next(self._tickets)
@@ -180,7 +194,7 @@ class Child:
         loop = asyncio.get_running_loop()
         timer = loop.call_later(limit_s, self._time_out, ticket, limit_s)
         self._pending[ticket] = _Pending(loop.create_future(), timer)
-        return self._pending[ticket].future
+        return ticket, self._pending[ticket].future
 
     def _write(self, message: Message) -> None:
         # Not drained: no more than one frame per lane is under way.

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
@@ -27,11 +27,18 @@ class Host(Protocol):
         ...
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
-        """Run one decode on a free lane."""
+        """Run one decode on a free lane; cancelled, it returns when that is free."""
         ...
 
 
 Result = asyncio.Future[Hypothesis]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    session_id: str
+    request: DecodeRequest
+    result: Result
 
 
 class Scheduler:
@@ -53,7 +60,7 @@ class Scheduler:
         self._clock = clock
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], _Running] = {}
 
     @property
     def info(self) -> EngineInfo:
@@ -72,31 +79,52 @@ class Scheduler:
 
     async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
         """
-        Decode when its turn comes. Cancelling it frees its place in the queue; a
-        decode that runs already goes on to its end, for C cannot be interrupted.
+        Decode when its turn comes.
+
+        Cancelling it frees its place in the queue, or ends the decode as soon as C can
+        be interrupted: after the encode, or the next token.
 
         Raises:
-            Superseded: a newer decode of the session took the place of this partial.
+            Superseded: a newer decode of the session made this one worthless.
             Overloaded: too many decodes wait.
             SpeechError: whatever the host raised.
         """
         result: Result = asyncio.get_running_loop().create_future()
-        self.supersede(session_id)
+        self.supersede(session_id, request.priority)
         self._queue.push(session_id, request.priority, key=result, now_s=self._clock())
         self._waiting[result] = request
         self._fill_lanes()
         try:
             return await result
+        except asyncio.CancelledError:
+            self._abort(lambda running: running.result is result)
+            raise
         finally:
             self._waiting.pop(result, None)
             self._queue.discard(result)
 
-    def supersede(self, session_id: str) -> None:
-        """Let a session's waiting partial fail: a newer decode makes it worthless."""
+    def supersede(self, session_id: str, newer: Priority) -> None:
+        """
+        Let fail what a newer decode of the session makes worthless.
+
+        That is a waiting partial; and when the newer one is no partial itself, also
+        what runs of the session, but for a final.
+        """
         for ticket in self._queue.drop_partials(session_id):
-            # It may have been cancelled in this very step of the loop.
-            if not ticket.key.done():
-                ticket.key.set_exception(Superseded("a newer decode took its place"))
+            _give_up(ticket.key)
+        if newer is not Priority.PARTIAL:
+            self._abort(
+                lambda running: (
+                    running.session_id == session_id and is_worthless(running.request)
+                )
+            )
+
+    def _abort(self, is_unwanted: Callable[[_Running], bool]) -> None:
+        """Tell the host; the lane stays taken until the host has let go of it."""
+        for task, running in self._running.items():
+            if is_unwanted(running) and not task.cancelling():
+                _give_up(running.result)
+                task.cancel()
 
     def _fill_lanes(self) -> None:
         while len(self._running) < self._host.info.lanes:
@@ -105,7 +133,7 @@ class Scheduler:
                 return
             request = self._boosted(self._waiting[ticket.key])
             task = asyncio.create_task(self._run(ticket.key, request))
-            self._running.add(task)
+            self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
 
     def _boosted(self, request: DecodeRequest) -> DecodeRequest:
@@ -116,7 +144,7 @@ class Scheduler:
         return replace(request, threads=min(max(idle, 1), MAX_THREADS))
 
     def _free_lane(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._fill_lanes()
 
     async def _run(self, result: Result, request: DecodeRequest) -> None:
@@ -128,3 +156,21 @@ class Scheduler:
         else:
             if not result.done():
                 result.set_result(hypothesis)
+
+
+def is_worthless(request: DecodeRequest) -> bool:
+    """
+    Tell whether a running decode is of no use once its session asks for a final.
+
+    A session has at most one partial and one other decode out, so a speculative final
+    is stale when it asks for the next. A detection of the language is a partial only
+    by its priority: the final itself waits for it.
+    """
+    is_detection = request.options.language == "auto"
+    return request.priority is not Priority.FINAL and not is_detection
+
+
+def _give_up(result: Result) -> None:
+    # It may have been cancelled, or answered, in this very step of the loop.
+    if not result.done():
+        result.set_exception(Superseded("a newer decode took its place"))

@@ -33,15 +33,15 @@ class TwoPassScheduler:
         Decode on the model for it, when its turn comes, as `Scheduler.decode` does.
 
         Raises:
-            Superseded: a newer decode of the session took the place of this partial.
+            Superseded: a newer decode of the session made this one worthless.
             Overloaded: too many decodes wait for that model.
             SpeechError: whatever its host raised.
         """
         chosen, other = self._final, self._partial
         if is_for_partial_model(request, self._partial.info):
             chosen, other = other, chosen
-        # A queue drops the partials it holds; one in the other is as worthless.
-        other.supersede(session_id)
+        # A scheduler drops the partials it has; one in the other is as worthless.
+        other.supersede(session_id, request.priority)
         return await chosen.decode(session_id, request)
 
 

@@ -70,6 +70,13 @@ class Decode:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the host: nobody wants this decode any more; it still gets an answer."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From the host: loaded and warmed up."""
 
@@ -94,7 +101,7 @@ class Refused:
     message: str
 
 
-Message = Load | Decode | Ready | Decoded | Refused
+Message = Load | Decode | Cancel | Ready | Decoded | Refused
 
 LOAD_TICKET = -1
 
@@ -200,6 +207,10 @@ def _parse_decode(fields: dict[str, Any], payload: bytes) -> Decode:
     return Decode(fields["ticket"], request)
 
 
+def _parse_cancel(fields: dict[str, Any], _payload: bytes) -> Cancel:
+    return Cancel(**fields)
+
+
 def _parse_ready(fields: dict[str, Any], _payload: bytes) -> Ready:
     info = fields["info"]
     return Ready(EngineInfo(**info | {"languages": tuple(info["languages"])}))
@@ -218,6 +229,7 @@ def _parse_refused(fields: dict[str, Any], _payload: bytes) -> Refused:
 _NAMES: dict[type[Message], str] = {
     Load: "load",
     Decode: "decode",
+    Cancel: "cancel",
     Ready: "ready",
     Decoded: "decoded",
     Refused: "refused",
@@ -225,6 +237,7 @@ _NAMES: dict[type[Message], str] = {
 _PARSERS: dict[str, Callable[[dict[str, Any], bytes], Message]] = {
     "load": _parse_load,
     "decode": _parse_decode,
+    "cancel": _parse_cancel,
     "ready": _parse_ready,
     "decoded": _parse_decoded,
     "refused": _parse_refused,

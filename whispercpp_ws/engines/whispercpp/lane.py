@@ -14,6 +14,7 @@ from whispercpp_ws.decoding import (
     DecodeRequest,
     Samples,
 )
+from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.engines.whispercpp.binding import (
     on_new_segment,
     on_poll,
@@ -35,7 +36,7 @@ from whispercpp_ws.engines.whispercpp.results import (
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
 from whispercpp_ws.engines.whispercpp.structs import FullParams
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
-from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
+from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
 from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
 
 
@@ -46,6 +47,9 @@ of speech whose text was right had more."""
 
 STATE_FREED = -7
 """whisper_full has freed the state before it returned this code."""
+
+ABORTED = (-6, -8, -9)
+"""Codes of a decode that an abort callback ended; the state is usable after them."""
 
 _MEANINGS = {
     -2: "the spectrogram could not be computed",
@@ -72,12 +76,14 @@ class WhisperCppLane:
         self._closed = False
         self._state = self._new_state()
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         """
         Decode one window in one greedy pass; see `engines.base.Lane`.
 
         A window below 0.2 s, or with a voice detector one without speech, gives an
-        empty hypothesis.
+        empty hypothesis. A cancelled one ends after its encode or its next token.
         """
         started_s = time.monotonic()
         with self._exclusive():
@@ -100,7 +106,7 @@ class WhisperCppLane:
                 prompt=self._model.tokenizer.tokenize(options.prompt),
             )
             params.n_threads = request.threads
-            self._run(params, samples)
+            self._run_while_wanted(params, samples, is_cancelled)
             heard = read_hypothesis(
                 self._model,
                 self._state,
@@ -205,6 +211,21 @@ class WhisperCppLane:
             raise DecodeFailed(
                 f"libwhisper returned {code}: {meaning}", return_code=code
             )
+
+    def _run_while_wanted(
+        self, params: FullParams, samples: Samples, is_cancelled: Cancelled
+    ) -> None:
+        cancelled = Superseded("the decode was cancelled")
+        # C asks after the encode only, which is most of a short window's work.
+        if is_cancelled():
+            raise cancelled
+        params.abort_callback = on_poll(is_cancelled)
+        try:
+            self._run(params, samples)
+        except DecodeFailed as error:
+            if error.return_code in ABORTED and is_cancelled():
+                raise cancelled from error
+            raise
 
     def _speech_s(self, samples: Samples, options: DecodeOptions) -> float | None:
         if self._vad is None:
