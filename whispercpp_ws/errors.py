@@ -29,6 +29,7 @@ Every error of the package, in one tree.
     │   ├── LibraryMismatch
     │   ├── RefusedInput          would crash or mislead C; refused in Python
     │   ├── DecodeFailed
+    │   ├── WindowQuarantined     the window crashed the engine twice
     │   └── BadModelFile
     │       └── DiedLoading       the engine's process ended while it loaded
     ├── ModelError                a model cannot be had
@@ -256,6 +257,12 @@ class DecodeFailed(EngineError):
     def __init__(self, message: str, *, return_code: int = 0) -> None:
         super().__init__(message)
         self.return_code = return_code
+
+
+class WindowQuarantined(EngineError):
+    """Raised when a stretch of audio is left out, for it crashed the engine twice."""
+
+    code = "window_quarantined"
 
 
 class BadModelFile(EngineError):

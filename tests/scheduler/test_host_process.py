@@ -3,6 +3,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -30,6 +31,8 @@ from whispercpp_ws.scheduler.wire import (
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -93,6 +96,27 @@ def test_a_decode_that_fails_is_answered_and_the_next_one_runs(
     monkeypatch.setattr(ScriptedLane, "decode", failing(error))
     _, sent = served(Load(replace(SPEC, lanes=1)), decode(1, 2.0), decode(2))
     assert sent[1:] == [Refused(1, code, message), Decoded(2, Hypothesis("fine"))]
+
+
+def test_a_host_says_that_it_is_there() -> None:
+    assert served(Load(SPEC), Ping())[1][1:] == [Pong()]
+
+
+def test_a_lane_without_work_frees_its_memory_and_decodes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rested = threading.Event()
+    monkeypatch.setattr(host_process, "IDLE_S", 0.001)
+    monkeypatch.setattr(ScriptedLane, "rest", lambda lane: rested.set())
+
+    def received() -> Iterator[Message]:
+        yield Load(replace(SPEC, lanes=1))
+        assert rested.wait(10)
+        yield decode(1)
+
+    sent: list[Message] = []
+    assert serve(received(), sent.append) == 0
+    assert isinstance(sent[-1], Decoded)
 
 
 def wait_for_cancel(

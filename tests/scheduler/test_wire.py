@@ -19,6 +19,8 @@ from whispercpp_ws.scheduler.wire import (
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -46,6 +48,8 @@ INFO = st.builds(
 ANSWER = st.one_of(
     st.builds(Load, SPEC),
     st.builds(Cancel, TICKET),
+    st.builds(Ping),
+    st.builds(Pong),
     st.builds(Ready, INFO),
     st.builds(Decoded, TICKET, HYPOTHESIS),
     st.builds(Refused, TICKET, TEXT, TEXT),

@@ -20,7 +20,12 @@ from tests.server.peers import (
 from whispercpp_ws.config import Config, LimitConfig
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS
-from whispercpp_ws.errors import DecodeFailed, EngineCrashed, Superseded
+from whispercpp_ws.errors import (
+    DecodeFailed,
+    EngineCrashed,
+    Superseded,
+    WindowQuarantined,
+)
 
 
 def limited(**limits: Any) -> Config:
@@ -225,7 +230,7 @@ async def test_two_crashes_of_a_final_are_survived(
 
 @pytest.mark.parametrize(
     ("error", "tries"),
-    [(EngineCrashed("gone"), 3), (DecodeFailed("code -7"), 1)],
+    [(EngineCrashed("gone"), 8), (DecodeFailed("code -7"), 1)],
 )
 async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
     make_site: MakeSite, speech: bytes, error: EngineCrashed, tries: int
@@ -241,6 +246,23 @@ async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
     assert socket.close_code == 1011
     assert site.value("decode_failures_total", code=error.code) == tries
     assert (await start(await site.connect()))["type"] == "ready"
+
+
+async def test_audio_that_crashes_the_engine_is_left_out_and_the_session_goes_on(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    decoder = ScriptedDecoder(
+        failures=[WindowQuarantined("crashed twice")] * 2, failing=Priority.FINAL
+    )
+    socket = await (await make_site(decoder=decoder)).connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech)
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    warnings = [m for m in messages if m["type"] == "warning"]
+    assert {warning["code"] for warning in warnings} == {"window_quarantined"}
+    assert messages[-1]["type"] == "end"
+    assert finals(messages)
 
 
 async def test_a_mistake_of_ours_ends_one_session_and_says_so(

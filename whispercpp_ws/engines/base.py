@@ -65,6 +65,10 @@ class Lane(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Free the lane's memory until the next decode; for lanes that stay idle."""
+        ...
+
     def close(self) -> None:
         """Free the lane's memory; the lane must not be used again."""
         ...

@@ -56,6 +56,9 @@ class ScriptedLane:
         on_segment(segment)
         return Transcription(_language(options), (segment,))
 
+    def rest(self) -> None:
+        """Do nothing; there is nothing to free."""
+
     def close(self) -> None:
         """Do nothing; there is nothing to free."""
 

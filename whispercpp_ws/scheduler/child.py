@@ -6,10 +6,12 @@ the host's business.
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
 import signal
+import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from whispercpp_ws.errors import (
     SpeechError,
     error_from_code,
 )
+from whispercpp_ws.scheduler.cost import CostModel, frames_of
 from whispercpp_ws.scheduler.wire import (
     Cancel,
     Decode,
@@ -32,12 +35,20 @@ from whispercpp_ws.scheduler.wire import (
     HostSpec,
     Load,
     Message,
+    Ping,
     Ready,
     Refused,
-    encode,
+    encode_parts,
 )
 from whispercpp_ws.transcript import Hypothesis
 
+
+if sys.platform == "linux":
+    import fcntl
+
+PIPE_BYTES = 1 << 20
+"""Of the pipe to the process; what Linux grants to everybody. 10 s of audio, 640 kB,
+then cross in one piece instead of ten, with a switch between the processes each."""
 
 READ_BYTES = 1 << 16
 """One read from the pipe; results are a few kilobytes."""
@@ -46,6 +57,13 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """What the process is started with, unless set otherwise. Threads that spin at OpenMP's
 barriers made a decode on two threads take up to 13 s, instead of 0.4, beside one other
 busy process."""
+
+CRASHES = frozenset(
+    getattr(signal, name)
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
+    if hasattr(signal, name)
+)
+"""Signals that C code ends itself with; others come from outside."""
 
 REAP_S = 2.0
 """From the end of the process's output to its exit."""
@@ -58,29 +76,50 @@ class NotSent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How often a process is asked whether it is there, and when it is given up."""
+
+    every_s: float = 1.0
+    silence_s: float = 5.0
+    """Its main thread only reads and answers; a machine so busy that it does not run
+    for so long is no better than a frozen process."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Pending:
     future: asyncio.Future[Hypothesis]
     timer: asyncio.TimerHandle
+    request: DecodeRequest
+    sent_s: float
 
 
 class Child:
     """A running engine process; made by `start`."""
 
     def __init__(
-        self, process: Process, lanes: int, on_end: Callable[[], None]
+        self,
+        process: Process,
+        lanes: int,
+        on_end: Callable[[], None],
+        cost: CostModel | None = None,
     ) -> None:
         self.ended = asyncio.Event()
         self.served = False
         """Whether it ever returned a result."""
         self._process = process
         self._on_end = on_end
+        self._cost = cost or CostModel()
+        self._frozen_s = 0.0
         self._doomed = False
         self._lanes = asyncio.Semaphore(lanes)
         self._tickets = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
-        loop = asyncio.get_running_loop()
-        self._loaded: asyncio.Future[EngineInfo] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = self._loop.time()
+        self._loaded: asyncio.Future[EngineInfo] = self._loop.create_future()
         self._reading = asyncio.create_task(self._read())
+        self._beating: asyncio.Task[None] | None = None
+        _widen(process)
 
     @classmethod
     async def start(
@@ -90,9 +129,14 @@ class Child:
         *,
         timeout_s: float,
         on_end: Callable[[], None],
+        cost: CostModel | None = None,
+        heartbeat: Heartbeat = Heartbeat(),
     ) -> tuple["Child", EngineInfo]:
         """
         Start the process, load the model, wait until it is warm.
+
+        `cost` learns from what it decodes. One that is not heard for as long as the
+        heartbeat allows, once it is warm, is killed.
 
         Raises:
             DiedLoading: the process ended before it was ready.
@@ -107,9 +151,11 @@ class Child:
             raise EngineCrashed(
                 f"{command[0]}: the engine process does not start: {error.strerror}"
             ) from error
-        child = cls(process, spec.lanes, on_end)
+        child = cls(process, spec.lanes, on_end, cost)
         try:
-            return child, await child._load(spec, timeout_s)
+            info = await child._load(spec, timeout_s)
+            child._beating = asyncio.create_task(child._beat(heartbeat))
+            return child, info
         except BaseException:
             await child.kill()
             raise
@@ -123,9 +169,17 @@ class Child:
     def obituary(self) -> str:
         """How the process ended, as a sentence without its full stop."""
         code = self._process.returncode or 0
+        if self._frozen_s:
+            return f"the engine process gave no sign of life for {self._frozen_s:g} s"
         if code < 0:
             return f"the engine process was killed by {signal.Signals(-code).name}"
         return f"the engine process ended with status {code}"
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether it ended by itself, and not because somebody killed it."""
+        code = self._process.returncode or 0
+        return code > 0 or -code in CRASHES
 
     async def decode(self, request: DecodeRequest, limit_s: float) -> Hypothesis:
         """
@@ -191,15 +245,25 @@ class Child:
             raise NotSent
         ticket = next(self._tickets)
         self._write(Decode(ticket, request))
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(limit_s, self._time_out, ticket, limit_s)
-        self._pending[ticket] = _Pending(loop.create_future(), timer)
-        return ticket, self._pending[ticket].future
+        timer = self._loop.call_later(limit_s, self._time_out, ticket, limit_s)
+        future: asyncio.Future[Hypothesis] = self._loop.create_future()
+        self._pending[ticket] = _Pending(future, timer, request, self._loop.time())
+        return ticket, future
 
     def _write(self, message: Message) -> None:
         # Not drained: no more than one frame per lane is under way.
         if self._process.stdin is not None:
-            self._process.stdin.write(encode(message))
+            for part in encode_parts(message):
+                self._process.stdin.write(part)
+
+    async def _beat(self, heartbeat: Heartbeat) -> None:
+        self._heard_s = self._loop.time()
+        while not self._doomed:
+            self._write(Ping())
+            await asyncio.sleep(heartbeat.every_s)
+            if self._loop.time() - self._heard_s > heartbeat.silence_s:
+                self._frozen_s = heartbeat.silence_s
+                self._kill()
 
     def _time_out(self, ticket: int, limit_s: float) -> None:
         # An encode cannot be interrupted, so the process has to go.
@@ -230,6 +294,7 @@ class Child:
     async def _read_messages(self) -> None:
         stdout, reader = self._process.stdout, FrameReader()
         while stdout is not None and (data := await stdout.read(READ_BYTES)):
+            self._heard_s = self._loop.time()
             for message in reader.feed(data):
                 self._receive(message)
 
@@ -238,6 +303,7 @@ class Child:
             self._loaded.set_result(message.info)
         elif isinstance(message, Decoded):
             self.served = True
+            self._learn(message)
             self._settle(message.ticket, message.hypothesis)
         elif isinstance(message, Refused):
             self._refused(message)
@@ -248,6 +314,13 @@ class Child:
             self._settle(message.ticket, error)
         elif not self._loaded.done():
             self._loaded.set_exception(error)
+
+    def _learn(self, decoded: Decoded) -> None:
+        pending = self._pending.get(decoded.ticket)
+        # A window without words was most likely not decoded at all.
+        if pending is not None and decoded.hypothesis.token_count:
+            seconds = self._loop.time() - pending.sent_s
+            self._cost.learn(frames_of(pending.request), seconds)
 
     def _settle(self, ticket: int, outcome: Hypothesis | SpeechError) -> None:
         pending = self._pending.pop(ticket, None)
@@ -263,9 +336,20 @@ class Child:
     def _end(self) -> None:
         self.ended.set()
         self._on_end()
+        if self._beating is not None:
+            self._beating.cancel()
         for ticket in list(self._pending):
             self._settle(ticket, EngineCrashed(self.obituary))
         if not self._loaded.done():
             self._loaded.set_exception(DiedLoading(f"{self.obituary} while loading"))
         # Those who wait for a lane wake one another: each finds the process ended.
         self._lanes.release()
+
+
+def _widen(process: Process) -> None:
+    """Let a window cross in one piece; where the system refuses, it takes longer."""
+    if sys.platform != "linux" or process.stdin is None:
+        return
+    pipe = process.stdin.transport.get_extra_info("pipe")
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -37,6 +37,8 @@ from whispercpp_ws.scheduler.wire import (
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -44,6 +46,10 @@ from whispercpp_ws.scheduler.wire import (
 
 
 READ_BYTES = 1 << 20
+
+IDLE_S = 60.0
+"""Without a decode, before a lane gives its buffers back; the next decode makes them
+again, which takes longer than usual: no pause within a conversation may cost that."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +106,13 @@ class Host:
 
     def submit(self, message: Message) -> None:
         """
-        Queue a decode, or cancel one.
+        Queue a decode, cancel one, or answer that the process is there.
 
         The gateway sends no more decodes than there are lanes.
         """
-        if isinstance(message, Cancel):
+        if isinstance(message, Ping):
+            self._send(Pong())
+        elif isinstance(message, Cancel):
             self._cancel(message.ticket)
         elif isinstance(message, Decode):
             self._cancelled[message.ticket] = threading.Event()
@@ -128,8 +136,15 @@ class Host:
         if flag is not None:
             flag.set()
 
+    def _next(self, lane: Lane) -> Decode | None:
+        try:
+            return self._jobs.get(timeout=IDLE_S)
+        except queue.Empty:
+            lane.rest()
+            return self._jobs.get()
+
     def _serve(self, lane: Lane) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next(lane)) is not None:
             answer = _answer(lane, job, self._cancelled[job.ticket].is_set)
             del self._cancelled[job.ticket]
             try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from whispercpp_ws.access.limits import DecodeBacklog
 from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.errors import SpeechError, Superseded, WindowQuarantined
 from whispercpp_ws.events import (
     Acknowledged,
     AudioFormat,
@@ -24,9 +24,12 @@ from whispercpp_ws.session.session import Session
 from whispercpp_ws.transcript import Hypothesis
 
 
-FINAL_TRIES = 3
-"""Times a final is decoded before its session is given up: one crash of the engine,
-and one of its successor, are survived."""
+FINAL_TRIES = 8
+"""Times a final is decoded before its session is given up. A window that crashes the
+engine by itself is left out after two, so these are for whatever kills it from outside,
+such as a system short of memory."""
+LOST_LOGPROB = -10.0
+"""What is known of a window that cannot be decoded: nothing."""
 SLICE_S = 1.0
 """Audio fed at once; resampling and voice detection of it take about 10 ms."""
 
@@ -171,6 +174,9 @@ class SessionPump:
     async def _decode_once(self, request: DecodeRequest) -> None:
         try:
             hypothesis = await self._decoder.decode(request)
+        except WindowQuarantined as error:
+            self._emit(Warned(error.code, str(error)))
+            self._session.receive_hypothesis(request.id, _nothing(request))
         except SpeechError as error:
             self._note_failure(request, error)
             self._session.receive_failure(request.id, error)
@@ -231,6 +237,15 @@ def is_needed(request: DecodeRequest) -> bool:
     # The detection of a language runs at a partial's priority, but finals wait for it.
     is_detection = request.options.language == "auto"
     return request.priority is not Priority.PARTIAL or is_detection
+
+
+def _nothing(request: DecodeRequest) -> Hypothesis:
+    language = request.options.language
+    return Hypothesis(
+        language="" if language == "auto" else language,
+        mean_logprob=LOST_LOGPROB,
+        language_probability=0.0,
+    )
 
 
 def _slices(data: bytearray, size: int) -> Iterator[bytes]:

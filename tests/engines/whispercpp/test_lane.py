@@ -316,6 +316,16 @@ def test_a_closed_lane_is_refused(engine: WhisperCppEngine, second: Samples) -> 
         lane.decode(window(second))
 
 
+def test_a_lane_that_rests_frees_its_state_until_the_next_decode(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lane.rest()
+    assert (lib.freed, lib.trimmed) == ([101], 1)
+    assert lane.decode(window(second)).text == "hi"
+    assert lib.decodes[0]["state"] == 102
+
+
 def test_no_memory_for_a_lane_is_an_error(
     engine: WhisperCppEngine, lib: FakeWhisper
 ) -> None:

@@ -134,6 +134,12 @@ class LibWhisper:
         """Free a state that no thread uses."""
         self._c.whisper_free_state(state)
 
+    def trim(self) -> None:
+        """Give freed memory back to the system; glibc keeps it otherwise."""
+        malloc_trim = getattr(self._c, "malloc_trim", None)
+        if malloc_trim is not None:
+            malloc_trim(0)
+
     def free_context(self, context: int) -> None:
         """Free a context whose states are all freed."""
         self._c.whisper_free(context)

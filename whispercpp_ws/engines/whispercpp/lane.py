@@ -155,6 +155,12 @@ class WhisperCppLane:
             check_audio_ctx(audio_ctx, len(samples))
             return self._detect(samples, audio_ctx)
 
+    def rest(self) -> None:
+        """Free the state until the next decode, and give its memory to the system."""
+        with self._exclusive():
+            self._free_state()
+            self._model.lib.trim()
+
     def close(self) -> None:
         """Free the state; closing twice is allowed, closing a busy lane is not."""
         if self._closed:
