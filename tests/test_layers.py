@@ -78,7 +78,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
 }
 
 PURE_SCHEDULING = tuple(
-    f"scheduler/{name}.py" for name in ("policy", "cost", "quarantine")
+    f"scheduler/{name}.py"
+    for name in ("policy", "cost", "quarantine", "pressure", "admission")
 )
 PURE = ("session/", "protocols/", "access/", *PURE_SCHEDULING, "events.py")
 IMPURE = {"asyncio", "threading", "time", "socket", "os", "pathlib", "subprocess"}

@@ -5,6 +5,8 @@ import pytest
 from tests.scheduler.gated import GatedHost, request, settle
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
+from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
@@ -175,6 +177,36 @@ async def test_a_caller_that_leaves_cancels_its_decode_once() -> None:
     await settle()
     host.finish(2)
     assert (await waiting).text == "2"
+
+
+async def test_a_partial_that_waited_too_long_is_never_run() -> None:
+    host, now_s = GatedHost(), [0.0]
+    scheduler = Scheduler(host, clock=lambda: now_s[0])
+    busy = await ask(scheduler, "b", request(0))
+    partial = await ask(scheduler, "a", request(1, Priority.PARTIAL))
+    detection = await ask(scheduler, "c", request(2, Priority.PARTIAL, language="auto"))
+    now_s[0] = 1.1
+    for request_id in (0, 2):
+        host.finish(request_id)
+        await settle()
+    with pytest.raises(Superseded):
+        await partial
+    await asyncio.gather(busy, detection)
+    assert host.started == [0, 2]
+
+
+async def test_the_load_is_told_what_waits_and_what_ran() -> None:
+    host, load = GatedHost(), LoadMeter(lanes=1)
+    scheduler = Scheduler(host, load=load)
+    tasks = [await ask(scheduler, str(i), request(i)) for i in range(3)]
+    waiting_s = load._waiting_s[scheduler]
+    assert waiting_s == pytest.approx(2 * 1500 * FIRST_S_PER_FRAME)
+    for request_id in range(3):
+        host.finish(request_id)
+        await settle()
+    await asyncio.gather(*tasks)
+    assert load._waiting_s[scheduler] == 0.0
+    assert len(load._admission._speaking) == 3
 
 
 async def test_a_full_queue_refuses_and_leaves_nobody_waiting_for_ever() -> None:

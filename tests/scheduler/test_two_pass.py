@@ -63,6 +63,12 @@ def test_a_partial_goes_to_the_partial_model_in_a_language_it_knows(
     assert is_for_partial_model(partial, model) is expected
 
 
+def test_under_overload_finals_go_to_the_small_model_if_it_knows_the_language() -> None:
+    english, russian = request(1), request(2, language="ru")
+    assert is_for_partial_model(english, ENGLISH, small_finals=True)
+    assert not is_for_partial_model(russian, ENGLISH, small_finals=True)
+
+
 async def test_a_final_does_not_wait_for_partials_nor_they_for_it(
     hosts: TwoHosts,
 ) -> None:

@@ -23,9 +23,11 @@ from whispercpp_ws.engines.scripted import DEFAULT_WORDS
 from whispercpp_ws.errors import (
     DecodeFailed,
     EngineCrashed,
+    Overloaded,
     Superseded,
     WindowQuarantined,
 )
+from whispercpp_ws.scheduler.pressure import LADDER
 
 
 def limited(**limits: Any) -> Config:
@@ -263,6 +265,44 @@ async def test_audio_that_crashes_the_engine_is_left_out_and_the_session_goes_on
     assert {warning["code"] for warning in warnings} == {"window_quarantined"}
     assert messages[-1]["type"] == "end"
     assert finals(messages)
+
+
+class Pressed:
+    """A load at one rung of the ladder, which the top one refuses."""
+
+    def __init__(self, name: str) -> None:
+        self.pressure = next(each for each in LADDER if each.name == name)
+
+    def admit(self) -> None:
+        if not self.pressure.admits:
+            raise Overloaded("busy")
+
+
+async def test_a_session_under_pressure_is_told_and_gets_all_its_finals(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site(load=Pressed("no_partials"))
+    socket = await site.connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech)
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    [warning] = [m for m in messages if m["type"] == "warning"]
+    assert (warning["code"], warning["step_ms"]) == ("overload", 1500)
+    assert len(finals(messages)) > 0
+    assert site.value("shed_partials_total") > 0
+
+
+async def test_an_overloaded_server_refuses_before_the_upgrade(
+    make_site: MakeSite,
+) -> None:
+    site = await make_site(load=Pressed("refuse"))
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await site.connect()
+    assert refused.value.status == 503
+    assert refused.value.headers is not None
+    assert int(refused.value.headers["Retry-After"]) > 0
+    assert site.value("connections") == 0
 
 
 async def test_a_mistake_of_ours_ends_one_session_and_says_so(

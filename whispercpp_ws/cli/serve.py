@@ -15,6 +15,7 @@ from whispercpp_ws.config import Config, ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.host import EngineHost
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.scheduler.two_pass import TwoPassScheduler
 from whispercpp_ws.scheduler.wire import HostSpec
@@ -109,8 +110,10 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
     """Run the server until a signal; returns whether every session got its finals."""
     names = " and ".join(spec.model for spec in (final, partial) if spec)
     print(f"Loading {names} ...", flush=True)
-    async with decoding(final, partial) as scheduler:
-        app = create_app(config, scheduler, Metrics())
+    metrics = Metrics()
+    load = LoadMeter(lanes=final.lanes, metrics=metrics)
+    async with decoding(final, partial, load) as scheduler:
+        app = create_app(config, scheduler, metrics, load=load)
 
         def greet(port: int) -> None:
             address = Address(config.listen.host, port)
@@ -123,16 +126,16 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
 
 @asynccontextmanager
 async def decoding(
-    final: HostSpec, partial: HostSpec | None = None
+    final: HostSpec, partial: HostSpec | None = None, load: LoadMeter | None = None
 ) -> AsyncIterator[Scheduler | TwoPassScheduler]:
     """Run decodes in engine processes of the block; raises SpeechError."""
     async with AsyncExitStack() as hosts:
-        finals = Scheduler(await _start(final, hosts))
+        finals = Scheduler(await _start(final, hosts), load=load)
         if partial is None:
             yield finals
         else:
-            partials = Scheduler(await _start(partial, hosts))
-            yield TwoPassScheduler(final=finals, partial=partials)
+            partials = Scheduler(await _start(partial, hosts), load=load)
+            yield TwoPassScheduler(final=finals, partial=partials, load=load)
 
 
 async def _start(spec: HostSpec, hosts: AsyncExitStack) -> EngineHost:

@@ -9,6 +9,8 @@ from typing import Protocol
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.scheduler.cost import CostModel, frames_of
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
@@ -54,9 +56,12 @@ class Scheduler:
         host: Host,
         *,
         max_waiting: int = MAX_WAITING,
+        load: LoadMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
+        self._load = load
+        self._cost = CostModel()
         self._clock = clock
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
@@ -91,7 +96,13 @@ class Scheduler:
         """
         result: Result = asyncio.get_running_loop().create_future()
         self.supersede(session_id, request.priority)
-        self._queue.push(session_id, request.priority, key=result, now_s=self._clock())
+        self._queue.push(
+            session_id,
+            request.priority,
+            key=result,
+            now_s=self._clock(),
+            is_firm=is_firm(request),
+        )
         self._waiting[result] = request
         self._fill_lanes()
         try:
@@ -102,6 +113,7 @@ class Scheduler:
         finally:
             self._waiting.pop(result, None)
             self._queue.discard(result)
+            self._note_waiting()
 
     def supersede(self, session_id: str, newer: Priority) -> None:
         """
@@ -127,12 +139,31 @@ class Scheduler:
                 task.cancel()
 
     def _fill_lanes(self) -> None:
+        for ticket in self._queue.drop_stale(self._clock()):
+            _give_up(ticket.key)
+        self._start_next()
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        if self._load is not None:
+            running = {one.result for one in self._running.values()}
+            waiting = [
+                request
+                for result, request in self._waiting.items()
+                if result not in running
+            ]
+            costs = (self._cost.expected_s(frames_of(request)) for request in waiting)
+            self._load.note_waiting(self, sum(costs))
+
+    def _start_next(self) -> None:
         while len(self._running) < self._host.info.lanes:
             ticket = self._queue.pop()
             if ticket is None:
                 return
             request = self._boosted(self._waiting[ticket.key])
-            task = asyncio.create_task(self._run(ticket.key, request))
+            task = asyncio.create_task(
+                self._run(ticket.session_id, ticket.key, request)
+            )
             self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
 
@@ -147,15 +178,35 @@ class Scheduler:
         del self._running[task]
         self._fill_lanes()
 
-    async def _run(self, result: Result, request: DecodeRequest) -> None:
+    async def _run(
+        self, session_id: str, result: Result, request: DecodeRequest
+    ) -> None:
         try:
-            hypothesis = await self._host.decode(request)
+            hypothesis = await self._timed(session_id, request)
         except SpeechError as error:
             if not result.done():
                 result.set_exception(error)
         else:
             if not result.done():
                 result.set_result(hypothesis)
+
+    async def _timed(self, session_id: str, request: DecodeRequest) -> Hypothesis:
+        started_s = self._clock()
+        try:
+            hypothesis = await self._host.decode(request)
+        finally:
+            taken_s = self._clock() - started_s
+            if self._load is not None:
+                self._load.note_work(session_id, taken_s, request.priority)
+        if hypothesis.token_count:
+            self._cost.learn(frames_of(request), taken_s)
+        return hypothesis
+
+
+def is_firm(request: DecodeRequest) -> bool:
+    """Tell whether a decode that comes late is worthless: real partials are."""
+    is_detection = request.options.language == "auto"
+    return request.priority is Priority.PARTIAL and not is_detection
 
 
 def is_worthless(request: DecodeRequest) -> bool:

@@ -13,6 +13,7 @@ from whispercpp_ws.access.token import TokenChecker
 from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.decoder import Decoder
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
@@ -22,6 +23,7 @@ from whispercpp_ws.server.middleware import (
     name_request,
     refuse_origins,
 )
+from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.server.websocket import serve_native
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
@@ -36,13 +38,15 @@ def create_app(
     decoder: Decoder,
     metrics: Metrics,
     *,
+    load: Load | None = None,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
     """
     Make the application that serves one decoder.
 
-    `now` is the Unix time that tokens are checked against. The decoder stays the
-    caller's, who closes it after the application.
+    `load` says who may come in and what is given up under overload; without it
+    everybody may, and nothing is. `now` is the Unix time that tokens are checked
+    against. The decoder stays the caller's, who closes it after the application.
 
     Raises:
         ConfigError: the token key is unusable, or strangers could connect.
@@ -56,6 +60,7 @@ def create_app(
         tokens=TokenChecker(config.tokens, now=now),
         open_session=session_opener(config),
         count=ConnectionCount(config.limits.max_connections),
+        load=load or Unloaded(),
     )
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())

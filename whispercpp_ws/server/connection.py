@@ -44,6 +44,7 @@ from whispercpp_ws.server.negotiate import accepted_options, check_change
 from whispercpp_ws.server.outbound import OutboundQueue
 from whispercpp_ws.server.pump import Log, SessionDecoder, SessionPump
 from whispercpp_ws.server.receiver import FrameReceiver
+from whispercpp_ws.server.shedding import Shedding
 from whispercpp_ws.server.socket import PeerSocket
 
 
@@ -193,7 +194,15 @@ class Connection:
             self._shared.open_session(options),
             audio=options.audio,
             decoder=SessionDecoder(
-                self._shared.decoder, session_id, metrics=metrics, log=self._log
+                self._shared.decoder,
+                session_id,
+                metrics=metrics,
+                log=self._log,
+                shedding=Shedding(
+                    self._shared.load,
+                    session_id=session_id,
+                    step_ms=self._shared.config.streaming.step_ms,
+                ),
             ),
             arrivals=self._arrivals,
             pause_backlog_s=self._limits.pause_backlog_s,

@@ -12,7 +12,9 @@ from whispercpp_ws.access.token import TokenChecker
 from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.session.session import Session
 
 
@@ -34,6 +36,7 @@ class Shared:
     tokens: TokenChecker
     open_session: Callable[[SessionOptions], Session]
     count: ConnectionCount
+    load: Load = Unloaded()
     connections: set[Drainable] = field(default_factory=set)
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is no connection."""

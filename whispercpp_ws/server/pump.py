@@ -20,6 +20,7 @@ from whispercpp_ws.events import (
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.arrival import ArrivalTimes
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.shedding import Shedding
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.transcript import Hypothesis
 
@@ -32,6 +33,8 @@ LOST_LOGPROB = -10.0
 """What is known of a window that cannot be decoded: nothing."""
 SLICE_S = 1.0
 """Audio fed at once; resampling and voice detection of it take about 10 ms."""
+
+SHED = Superseded("the lanes have no time for a partial")
 
 Log = logging.LoggerAdapter[logging.Logger]
 
@@ -130,9 +133,18 @@ class SessionPump:
         """Pass events on and start the decodes the session wants."""
         self._pass_events_on()
         while (request := self._session.decode_to_run()) is not None:
+            if self._is_shed(request):
+                self._session.receive_failure(request.id, SHED)
+                continue
             task = asyncio.create_task(self._decode(request))
             self._decodes.add(task)
             task.add_done_callback(self._decodes.discard)
+
+    def _is_shed(self, request: DecodeRequest) -> bool:
+        """Leave out a partial that the lanes have no time for."""
+        if (news := self._decoder.news()) is not None:
+            self._emit(news)
+        return self._decoder.sheds(request, at_s=self.received_s)
 
     def _pass_events_on(self) -> None:
         for event in self._session.events_received():
@@ -197,12 +209,30 @@ class SessionDecoder:
     """The decoder as one session sees it: named, measured, tried again for finals."""
 
     def __init__(
-        self, decoder: Decoder, session_id: str, *, metrics: Metrics, log: Log
+        self,
+        decoder: Decoder,
+        session_id: str,
+        *,
+        metrics: Metrics,
+        log: Log,
+        shedding: Shedding,
     ) -> None:
         self._decoder = decoder
+        self._shedding = shedding
         self._session_id = session_id
         self._metrics = metrics
         self.log = log
+
+    def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
+        """Tell whether a request at a time of the audio is left out, and count it."""
+        is_shed = not is_needed(request) and self._shedding.sheds_partial(at_s=at_s)
+        if is_shed:
+            self._metrics.shed_partials.inc()
+        return is_shed
+
+    def news(self) -> Warned | None:
+        """Return what the client should hear of the load and has not heard."""
+        return self._shedding.news()
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """

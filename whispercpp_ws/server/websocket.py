@@ -23,7 +23,8 @@ async def serve_native(request: web.Request) -> web.StreamResponse:
     Serve one native connection.
 
     Raises:
-        Overloaded: all connections are taken. Draining: the server goes away.
+        Overloaded: all connections, or the lanes, are taken.
+        Draining: the server goes away.
         Unauthorized: a token in the headers is wrong. BadMessage: a subprotocol is
             offered that is not ours. Each is a response before the upgrade.
     """
@@ -91,6 +92,7 @@ def _admitted(shared: Shared) -> Iterator[None]:
     shared.count.enter()
     shared.metrics.connections.set(shared.count.open)
     try:
+        shared.load.admit()
         yield
     finally:
         shared.count.leave()
