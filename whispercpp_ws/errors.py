@@ -35,6 +35,8 @@ Every error of the package, in one tree.
     ├── ModelError                a model cannot be had
     │   ├── ModelNotInCatalog
     │   ├── ModelNotFetched
+    │   ├── ModelNotLoaded        none of those that the server has loaded
+    │   ├── ModelInUse            the default cannot be unloaded
     │   ├── DownloadFailed
     │   ├── ChecksumMismatch
     │   ├── NoSpace
@@ -295,6 +297,20 @@ class ModelNotFetched(ModelError):
 
     code = "model_not_fetched"
     http_status = 404
+
+
+class ModelNotLoaded(ModelError):
+    """Raised when a model to unload is none of those loaded."""
+
+    code = "model_not_loaded"
+    http_status = 404
+
+
+class ModelInUse(ModelError):
+    """Raised when the default model is to be unloaded."""
+
+    code = "model_in_use"
+    http_status = 409
 
 
 class DownloadFailed(ModelError):

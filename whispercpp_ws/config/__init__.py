@@ -26,6 +26,8 @@ class TokenConfig:
     max_lifetime_s: int = 3600
     audience: str = ""
     issuer: str = ""
+    admin_key: str = field(default="", repr=False)
+    """What changes the loaded models from anywhere; empty lets this machine do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class ModelConfig:
     partial_model: str = ""
     """A smaller model for partials; empty decodes them with the one above."""
     partial_quant: str = "q8_0"
+    unload_idle_s: float = 0.0
+    """Without a decode, before a model but the default is unloaded; 0 is never."""
     partial_lanes: int = 0
     """Partials at once on a model of their own; 0 is half the cores."""
 

@@ -126,6 +126,15 @@ OPTIONS = (
         "`iss` a token must carry; empty asks for none",
     ),
     Option(
+        "admin-token-file",
+        "tokens",
+        "admin_key",
+        KEY_FILE,
+        "file with the token that `models load|use|unload` need; without it they work "
+        "from the server's own machine only",
+        key="admin_token_file",
+    ),
+    Option(
         "max-frame-bytes",
         "limits",
         "max_frame_bytes",
@@ -239,6 +248,14 @@ OPTIONS = (
         "lanes",
         Whole(0, 256),
         "decodes at once; 0 is one for each core",
+    ),
+    Option(
+        "unload-idle",
+        "models",
+        "unload_idle_s",
+        Decimal(0, 7 * 86_400),
+        "time without use before a model that is not the default is unloaded, in "
+        "seconds; 0 keeps it",
     ),
     Option(
         "partial-model",

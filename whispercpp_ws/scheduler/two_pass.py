@@ -7,6 +7,7 @@ takes the lane a final waits for.
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.scheduler.fleet import ModelFleet
 from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
@@ -16,7 +17,11 @@ class TwoPassScheduler:
     """Share two models between sessions; the schedulers' hosts stay the caller's."""
 
     def __init__(
-        self, *, final: Scheduler, partial: Scheduler, load: LoadMeter | None = None
+        self,
+        *,
+        final: Scheduler | ModelFleet,
+        partial: Scheduler,
+        load: LoadMeter | None = None,
     ) -> None:
         self._load = load
         self._final = final
@@ -41,7 +46,8 @@ class TwoPassScheduler:
             Overloaded: too many decodes wait for that model.
             SpeechError: whatever its host raised.
         """
-        chosen, other = self._final, self._partial
+        chosen: Scheduler | ModelFleet = self._final
+        other: Scheduler | ModelFleet = self._partial
         small_finals = self._load is not None and self._load.pressure.small_finals
         if is_for_partial_model(request, self._partial.info, small_finals=small_finals):
             chosen, other = other, chosen

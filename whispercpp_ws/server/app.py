@@ -14,7 +14,8 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
-from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.admin import ModelAdmin
+from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
 from whispercpp_ws.server.middleware import (
@@ -39,14 +40,17 @@ def create_app(
     metrics: Metrics,
     *,
     load: Load | None = None,
+    models: Models | None = None,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
     """
     Make the application that serves one decoder.
 
     `load` says who may come in and what is given up under overload; without it
-    everybody may, and nothing is. `now` is the Unix time that tokens are checked
-    against. The decoder stays the caller's, who closes it after the application.
+    everybody may, and nothing is. `models` are those that may be loaded and let go
+    under `/admin/models`; they belong to the decoder. `now` is the Unix time that
+    tokens are checked against. The decoder stays the caller's, who closes it after the
+    application.
 
     Raises:
         ConfigError: the token key is unusable, or strangers could connect.
@@ -61,9 +65,12 @@ def create_app(
         open_session=session_opener(config),
         count=ConnectionCount(config.limits.max_connections),
         load=load or Unloaded(),
+        models=models,
     )
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())
+    if models is not None:
+        app.add_routes(ModelAdmin(models, token=config.tokens.admin_key).routes())
     return app
 
 

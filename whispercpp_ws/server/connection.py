@@ -179,7 +179,7 @@ class Connection:
             raise AlreadyStarted("expected one `start` per connection, got another")
         if self._grant is None and self._shared.tokens.is_required:
             self._grant = self._shared.tokens.check(start.token)
-        info = self._shared.decoder.info
+        info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
         self._pump = self._open_pump(options, session_id)
@@ -228,7 +228,7 @@ class Connection:
 
     def _command(self, pump: SessionPump, command: Command) -> None:
         if isinstance(command, Reconfigure):
-            check_change(command, self._shared.decoder.info)
+            check_change(command, self._shared.info_for(command.model or ""))
             pump.reconfigure(command)
         elif isinstance(command, Flush):
             pump.flush()
