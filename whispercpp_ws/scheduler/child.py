@@ -115,7 +115,7 @@ class Child:
         self._tickets = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
         self._loop = asyncio.get_running_loop()
-        self._heard_s = self._loop.time()
+        self._is_heard = False
         self._loaded: asyncio.Future[EngineInfo] = self._loop.create_future()
         self._reading = asyncio.create_task(self._read())
         self._beating: asyncio.Task[None] | None = None
@@ -215,6 +215,7 @@ class Child:
 
     async def close(self, grace_s: float) -> None:
         """Let running decodes finish for `grace_s`, then kill."""
+        self._stop_beating()
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -257,13 +258,20 @@ class Child:
                 self._process.stdin.write(part)
 
     async def _beat(self, heartbeat: Heartbeat) -> None:
-        self._heard_s = self._loop.time()
-        while not self._doomed:
+        # Counted in beats: were it this process that stood still, its clock would say
+        # that the other had been silent.
+        silent_s = 0.0
+        while silent_s < heartbeat.silence_s:
+            self._is_heard = False
             self._write(Ping())
             await asyncio.sleep(heartbeat.every_s)
-            if self._loop.time() - self._heard_s > heartbeat.silence_s:
-                self._frozen_s = heartbeat.silence_s
-                self._kill()
+            silent_s = 0.0 if self._is_heard else silent_s + heartbeat.every_s
+        self._frozen_s = heartbeat.silence_s
+        self._kill()
+
+    def _stop_beating(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
 
     def _time_out(self, ticket: int, limit_s: float) -> None:
         # An encode cannot be interrupted, so the process has to go.
@@ -294,7 +302,7 @@ class Child:
     async def _read_messages(self) -> None:
         stdout, reader = self._process.stdout, FrameReader()
         while stdout is not None and (data := await stdout.read(READ_BYTES)):
-            self._heard_s = self._loop.time()
+            self._is_heard = True
             for message in reader.feed(data):
                 self._receive(message)
 
@@ -336,8 +344,7 @@ class Child:
     def _end(self) -> None:
         self.ended.set()
         self._on_end()
-        if self._beating is not None:
-            self._beating.cancel()
+        self._stop_beating()
         for ticket in list(self._pending):
             self._settle(ticket, EngineCrashed(self.obituary))
         if not self._loaded.done():

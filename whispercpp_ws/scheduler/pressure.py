@@ -37,31 +37,15 @@ class Pressure:
     """Whether new sessions are taken."""
 
 
-_RUNGS: tuple[dict[str, object], ...] = (
-    {"name": "none"},
-    {"name": "step_1_5", "step_factor": 1.5},
-    {"name": "step_2", "step_factor": 2.0},
-    {"name": "step_3", "step_factor": 3.0},
-    {"name": "fewer_partials", "step_factor": 3.0, "partial_share": 0.5},
-    {"name": "no_partials", "step_factor": 3.0, "partial_share": 0.0},
-    {
-        "name": "small_finals",
-        "step_factor": 3.0,
-        "partial_share": 0.0,
-        "small_finals": True,
-    },
-    {
-        "name": "refuse",
-        "step_factor": 3.0,
-        "partial_share": 0.0,
-        "small_finals": True,
-        "admits": False,
-    },
-)
-
-LADDER = tuple(
-    Pressure(level, **rung)  # type: ignore[arg-type]
-    for level, rung in enumerate(_RUNGS)
+LADDER = (
+    Pressure(0, "none"),
+    Pressure(1, "step_1_5", 1.5),
+    Pressure(2, "step_2", 2.0),
+    Pressure(3, "step_3", 3.0),
+    Pressure(4, "fewer_partials", 3.0, 0.5),
+    Pressure(5, "no_partials", 3.0, 0.0),
+    Pressure(6, "small_finals", 3.0, 0.0, small_finals=True),
+    Pressure(7, "refuse", 3.0, 0.0, small_finals=True, admits=False),
 )
 """DESIGN §5, as far as it can be done from outside a session."""
 

@@ -194,13 +194,22 @@ class Scheduler:
         started_s = self._clock()
         try:
             hypothesis = await self._host.decode(request)
-        finally:
-            taken_s = self._clock() - started_s
-            if self._load is not None:
-                self._load.note_work(session_id, taken_s, request.priority)
+        except asyncio.CancelledError:
+            self._note_work(session_id, request, self._clock() - started_s)
+            raise
+        # A failure is no work: most of its time is the wait for another process.
+        taken_s = self._clock() - started_s
+        self._note_work(session_id, request, taken_s)
         if hypothesis.token_count:
             self._cost.learn(frames_of(request), taken_s)
         return hypothesis
+
+    def _note_work(
+        self, session_id: str, request: DecodeRequest, taken_s: float
+    ) -> None:
+        if self._load is not None:
+            lane_s = taken_s * request.threads
+            self._load.note_work(session_id, lane_s, request.priority)
 
 
 def is_firm(request: DecodeRequest) -> bool:
