@@ -204,6 +204,17 @@ async def test_a_second_model_that_does_not_load_closes_the_first(
     assert are_gone(hosts)
 
 
+async def test_models_are_loaded_by_the_servers_own_options(
+    hosts: list[EngineHost],
+) -> None:
+    config = ModelConfig(engine="scripted", unload_idle_s=60.0)
+    async with decoding(config, HostSpec("scripted", "large")) as (_, fleet):
+        await fleet.load("whatever")
+        loaded = [model.name for model in fleet.loaded()]
+    assert loaded == ["large", "scripted"]
+    assert are_gone(hosts)
+
+
 def test_a_server_with_two_models_names_both(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

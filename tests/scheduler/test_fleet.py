@@ -8,7 +8,14 @@ import pytest
 from tests.scheduler.gated import GatedHost, request, settle
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import BadModelFile, ModelInUse, ModelNotLoaded, Superseded
+from whispercpp_ws.errors import (
+    BadModelFile,
+    EngineCrashed,
+    ModelInUse,
+    ModelNotLoaded,
+    Superseded,
+)
+from whispercpp_ws.scheduler import fleet
 from whispercpp_ws.scheduler.fleet import ClosableHost, LoadedModel, ModelFleet
 from whispercpp_ws.transcript import Hypothesis
 
@@ -29,6 +36,11 @@ class NamedHost(GatedHost):
         assert all(gate.done() for gate in self.gates.values())
         self.closed.set()
 
+    async def abandon(self) -> None:
+        for gate in self.gates.values():
+            gate.set_exception(EngineCrashed("closed"))
+        self.closed.set()
+
 
 class Shelf:
     """Hosts by the names of their models; "corrupt" cannot be loaded."""
@@ -40,7 +52,7 @@ class Shelf:
     async def start(self, name: str) -> ClosableHost:
         if name == "corrupt":
             raise BadModelFile("corrupt: not a model")
-        self.hosts[name] = NamedHost(name)
+        self.hosts[name] = NamedHost("base-q8_0" if name == "alias" else name)
         return self.hosts[name]
 
     async def ask(self, request: DecodeRequest) -> asyncio.Task[Hypothesis]:
@@ -122,6 +134,35 @@ async def test_a_model_is_loaded_once(shelf: Shelf) -> None:
     await asyncio.gather(*(shelf.fleet.load("base") for _ in range(3)))
     await shelf.fleet.use("base-q8_0")
     assert (list(shelf.hosts), first.is_closed) == (["base-q8_0"], False)
+
+
+async def test_another_name_for_a_loaded_model_is_not_a_second_one(
+    shelf: Shelf,
+) -> None:
+    assert (await shelf.fleet.load("alias")).model == "base-q8_0"
+    assert shelf.hosts["alias"].is_closed
+    assert len(shelf.fleet.loaded()) == 1
+
+
+async def test_a_decode_that_never_ends_does_not_keep_its_model(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fleet, "DRAIN_S", 0.01)
+    monkeypatch.setattr(NamedHost, "aclose", NamedHost.abandon)
+    task = await shelf.ask(request(1))
+    await shelf.fleet.use("small")
+    assert shelf.hosts["base-q8_0"].is_closed
+    assert "took too long" in caplog.text
+    with pytest.raises(EngineCrashed):
+        await task
+
+
+async def test_a_partial_gives_way_to_a_decode_outside_the_fleet(shelf: Shelf) -> None:
+    partial = await shelf.ask(request(1, Priority.PARTIAL))
+    shelf.fleet.supersede("a", Priority.FINAL)
+    with pytest.raises(Superseded):
+        await partial
+    shelf.hosts["base-q8_0"].finish(1)
 
 
 async def test_the_default_and_strangers_are_not_unloaded(shelf: Shelf) -> None:
