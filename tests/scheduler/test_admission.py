@@ -1,18 +1,29 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whispercpp_ws.scheduler.admission import MOST_LOAD, SPEAKING_S, Admission
+from whispercpp_ws.scheduler.admission import (
+    MOST_LOAD,
+    NEWCOMER_S,
+    SPEAKING_S,
+    Admission,
+)
 
 
 def speak(
-    admission: Admission, sessions: int, *, cost: float, until_s: int = 60
-) -> None:
-    """Let each session use `cost` lanes for a while, from second to second."""
-    for second in range(1, until_s + 1):
+    admission: Admission,
+    sessions: int,
+    *,
+    cost: float,
+    seconds: int = 200,
+    pace: float = 1.0,
+) -> float:
+    """Let sessions send audio that costs so much for each second; returns the time."""
+    for second in range(1, seconds + 1):
         for session in range(sessions):
-            admission.note_work(
-                str(session), cost, is_partial=False, now_s=float(second)
-            )
+            admission.note_audio(str(session), 1.0, now_s=second / pace)
+            admission.note_work(cost, is_partial=False)
+    return seconds / pace
 
 
 def test_the_first_may_come_however_slow_the_machine() -> None:
@@ -26,46 +37,58 @@ def test_newcomers_count_before_they_speak() -> None:
         admission.note_admitted(now_s=0.0)
         came += 1
     assert came == 7
-    assert admission.fits(now_s=SPEAKING_S)
+    assert admission.fits(now_s=NEWCOMER_S)
 
 
-def test_what_speakers_cost_is_learned() -> None:
+@pytest.mark.parametrize("pace", [1.0, 20.0])
+def test_what_audio_costs_is_learned_however_fast_it_comes(pace: float) -> None:
     admission = Admission(lanes=2, first_cost=0.1)
-    speak(admission, 2, cost=0.5)
-    assert not admission.fits(now_s=60.0)
-    assert 0.6 < admission.load_with_one_more(now_s=60.0) < 0.85
+    now_s = speak(admission, 2, cost=0.5, pace=pace)
+    assert not admission.fits(now_s=now_s)
+    load = admission.load_with_one_more(now_s=now_s)
+    assert load == pytest.approx(0.75, rel=0.05)
+
+
+def test_a_newcomer_who_leaves_without_a_word_makes_room() -> None:
+    admission = Admission(lanes=2, first_cost=0.1)
+    before = admission.load_with_one_more(now_s=0.0)
+    number = admission.note_admitted(now_s=0.0)
+    admission.note_gone(number)
+    admission.note_gone(number)
+    assert admission.load_with_one_more(now_s=0.0) == before
 
 
 def test_a_newcomer_who_speaks_is_counted_once() -> None:
     admission = Admission(lanes=2, first_cost=0.1)
     admission.note_admitted(now_s=0.0)
     before = admission.load_with_one_more(now_s=0.0)
-    admission.note_work("a", 0.0, is_partial=False, now_s=0.0)
+    admission.note_audio("a", 0.0, now_s=0.0)
     assert admission.load_with_one_more(now_s=0.0) == before
 
 
-def test_who_falls_silent_makes_room() -> None:
+def test_who_falls_silent_or_leaves_makes_room() -> None:
     admission = Admission(lanes=2, first_cost=0.1)
-    speak(admission, 4, cost=0.5)
-    assert not admission.fits(now_s=60.0)
-    assert admission.fits(now_s=60.0 + SPEAKING_S)
+    now_s = speak(admission, 2, cost=0.5)
+    assert not admission.fits(now_s=now_s)
+    assert admission.fits(now_s=now_s + SPEAKING_S)
+    admission.note_left("1")
+    assert admission.fits(now_s=now_s)
+    admission.note_left("unheard of")
 
 
 def test_partials_count_for_what_is_left_of_them_under_pressure() -> None:
-    finals, partials = (Admission(lanes=2, first_cost=0.1) for _ in range(2))
-    for second in range(60):
-        now_s = float(second)
-        finals.note_work("a", 0.3, is_partial=False, now_s=now_s)
-        partials.note_work("a", 0.3, is_partial=True, now_s=now_s)
-    assert (
-        partials.load_with_one_more(now_s=60.0)
-        < finals.load_with_one_more(now_s=60.0) / 2
-    )
+    finals, partials = (Admission(lanes=2, first_cost=0.0) for _ in range(2))
+    finals.note_work(0.3, is_partial=False)
+    partials.note_work(0.9, is_partial=True)
+    loads = [each.load_with_one_more(now_s=0.0) for each in (finals, partials)]
+    assert loads[0] == pytest.approx(loads[1])
 
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["admit", "a", "b", "c"]), st.floats(0, 20), st.floats(0, 3)
+        st.sampled_from(["admit", "work", "a", "b", "c"]),
+        st.floats(0, 20),
+        st.floats(0, 3),
     ),
     max_size=60,
 )
@@ -76,15 +99,18 @@ def test_more_speakers_never_fit_better(
     events: list[tuple[str, float, float]], lanes: int
 ) -> None:
     admission, now_s = Admission(lanes=lanes, first_cost=0.2), 0.0
-    for who, passed_s, taken_s in events:
+    for what, passed_s, seconds in events:
         now_s += passed_s
-        if who == "admit":
-            before = admission.load_with_one_more(now_s=now_s)
+        before = admission.load_with_one_more(now_s=now_s)
+        if what == "admit":
             admission.note_admitted(now_s=now_s)
-            assert admission.load_with_one_more(now_s=now_s) >= before
+        elif what == "work":
+            admission.note_work(seconds, is_partial=False)
         else:
-            admission.note_work(who, taken_s, is_partial=False, now_s=now_s)
+            admission.note_audio(what, seconds, now_s=now_s)
         load = admission.load_with_one_more(now_s=now_s)
         assert load >= 0.0
+        if what in ("admit", "work"):
+            assert load >= before
         if load <= MOST_LOAD:
             assert admission.fits(now_s=now_s)

@@ -35,11 +35,17 @@ def test_sessions_come_in_until_the_lanes_are_taken() -> None:
 def test_work_makes_sessions_dearer() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
-    for second in range(60):
-        clock.now_s = float(second)
-        meter.note_work("a", 0.6, Priority.FINAL)
+    for _ in range(100):
+        meter.note_audio("a", 1.0)
+        meter.note_work(0.6, Priority.FINAL)
     with pytest.raises(Overloaded):
         meter.admit()
+    meter.note_left("a")
+    number = meter.admit()
+    with pytest.raises(Overloaded):
+        meter.admit()
+    meter.note_gone(number)
+    meter.admit()
 
 
 def test_the_queues_of_both_models_press_together() -> None:
@@ -60,5 +66,7 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
 
 
 def test_without_a_meter_everybody_may_come() -> None:
-    Unloaded().admit()
+    Unloaded().note_gone(Unloaded().admit())
+    Unloaded().note_audio("a", 1.0)
+    Unloaded().note_left("a")
     assert Unloaded().pressure.level == 0

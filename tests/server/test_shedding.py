@@ -1,13 +1,18 @@
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER, Pressure
 from whispercpp_ws.server.shedding import Shedding
 
 
-class Pressed:
+class Pressed(Unloaded):
     def __init__(self, pressure: Pressure = LADDER[0]) -> None:
         self.pressure = pressure
+        self.told: list[tuple[str, float | None]] = []
 
-    def admit(self) -> None:
-        pass
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        self.told.append((session_id, seconds))
+
+    def note_left(self, session_id: str) -> None:
+        self.told.append((session_id, None))
 
 
 def rung(name: str) -> Pressure:
@@ -19,6 +24,15 @@ def shown(load: Pressed, *, session_id: str = "a", step_s: float = 0.5) -> int:
     shedding = Shedding(load, session_id=session_id, step_ms=500)
     times = [step_s * (number + 1) for number in range(120)]
     return sum(not shedding.sheds_partial(at_s=at_s) for at_s in times)
+
+
+def test_the_load_is_told_of_audio_by_the_piece_and_of_the_end() -> None:
+    load = Pressed()
+    shedding = Shedding(load, session_id="a", step_ms=500)
+    for heard_s in (0.5, 2.0):
+        shedding.note_heard(heard_s)
+    shedding.leave()
+    assert load.told == [("a", 0.5), ("a", 1.5), ("a", None)]
 
 
 def test_without_pressure_every_partial_is_shown() -> None:

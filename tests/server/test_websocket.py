@@ -27,6 +27,7 @@ from whispercpp_ws.errors import (
     Superseded,
     WindowQuarantined,
 )
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
 
 
@@ -267,15 +268,16 @@ async def test_audio_that_crashes_the_engine_is_left_out_and_the_session_goes_on
     assert finals(messages)
 
 
-class Pressed:
+class Pressed(Unloaded):
     """A load at one rung of the ladder, which the top one refuses."""
 
     def __init__(self, name: str) -> None:
         self.pressure = next(each for each in LADDER if each.name == name)
 
-    def admit(self) -> None:
+    def admit(self) -> int:
         if not self.pressure.admits:
             raise Overloaded("busy")
+        return super().admit()
 
 
 async def test_a_session_under_pressure_is_told_and_gets_all_its_finals(

@@ -112,7 +112,9 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
     names = " and ".join(spec.model for spec in (final, partial) if spec)
     print(f"Loading {names} ...", flush=True)
     metrics = Metrics()
-    load = LoadMeter(lanes=final.lanes, metrics=metrics)
+    load = LoadMeter(
+        lanes=final.lanes, most_load=config.limits.max_load, metrics=metrics
+    )
     async with decoding(config.models, final, partial, load) as (decoder, fleet):
         app = create_app(config, decoder, metrics, load=load, models=fleet)
 

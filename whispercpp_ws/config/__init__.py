@@ -37,6 +37,9 @@ class LimitConfig:
     max_frame_bytes: int = 1 << 20
     """5.4 s of 48 kHz stereo PCM16; vosk-server's limit too."""
     max_connections: int = 100
+    max_load: float = 0.7
+    """Share of the lanes that speakers may be expected to need, before the next one is
+    refused."""
     max_session_s: int = 4 * 3600
     start_timeout_s: float = 10.0
     """From the upgrade to `start`."""

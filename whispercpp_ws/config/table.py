@@ -149,6 +149,14 @@ OPTIONS = (
         "most connections at once",
     ),
     Option(
+        "max-load",
+        "limits",
+        "max_load",
+        Decimal(0.1, 1000),
+        "share of the lanes that speakers may need before the next one is refused; a "
+        "large number refuses nobody",
+    ),
+    Option(
         "max-session",
         "limits",
         "max_session_s",

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.admission import Admission
+from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
 from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
 
 
 FIRST_COST = 0.15
 """Lanes that one speaker is taken to need before any has spoken: finals of base on a
-2-core VM, without partials. What is measured replaces it within a minute of speech."""
+2-core VM, without partials. What is measured replaces it within a minute of audio."""
 
 
 class LoadMeter:
@@ -22,13 +22,16 @@ class LoadMeter:
         self,
         *,
         lanes: int,
+        most_load: float = MOST_LOAD,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lanes = lanes
         self._metrics = metrics
         self._clock = clock
-        self._admission = Admission(lanes=lanes, first_cost=FIRST_COST)
+        self._admission = Admission(
+            lanes=lanes, first_cost=FIRST_COST, most_load=most_load
+        )
         self._ladder = Ladder()
         self._waiting_s: dict[object, float] = {}
 
@@ -41,9 +44,9 @@ class LoadMeter:
             self._metrics.pressure.set(pressure.level)
         return pressure
 
-    def admit(self) -> None:
+    def admit(self) -> int:
         """
-        Let one more session in.
+        Let one more connection in; give the number back to `note_gone` at its end.
 
         Raises:
             Overloaded: with it the lanes would be too busy for the others.
@@ -55,19 +58,28 @@ class LoadMeter:
             self._metrics.predicted_load.set(load)
         if not fits:
             raise Overloaded("no lane has time for one more speaker; try again later")
-        self._admission.note_admitted(now_s=now_s)
+        return self._admission.note_admitted(now_s=now_s)
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+        self._admission.note_gone(number)
 
     def note_waiting(self, queue: object, seconds: float) -> None:
         """Take how much lane time waits in a queue from now on."""
         self._waiting_s[queue] = seconds
         _ = self.pressure
 
-    def note_work(self, session_id: str, seconds: float, priority: Priority) -> None:
-        """Take what a decode of a session took."""
-        is_partial = priority is Priority.PARTIAL
-        self._admission.note_work(
-            session_id, seconds, is_partial=is_partial, now_s=self._clock()
-        )
+    def note_work(self, seconds: float, priority: Priority) -> None:
+        """Take what a decode took, in lane time."""
+        self._admission.note_work(seconds, is_partial=priority is Priority.PARTIAL)
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+        self._admission.note_audio(session_id, seconds, now_s=self._clock())
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""
+        self._admission.note_left(session_id)
 
 
 class Unloaded:
@@ -75,5 +87,15 @@ class Unloaded:
 
     pressure = LADDER[0]
 
-    def admit(self) -> None:
-        """Let one more session in."""
+    def admit(self) -> int:
+        """Let one more connection in."""
+        return 0
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""

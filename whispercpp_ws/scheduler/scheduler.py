@@ -161,9 +161,7 @@ class Scheduler:
             if ticket is None:
                 return
             request = self._boosted(self._waiting[ticket.key])
-            task = asyncio.create_task(
-                self._run(ticket.session_id, ticket.key, request)
-            )
+            task = asyncio.create_task(self._run(ticket.key, request))
             self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
 
@@ -178,11 +176,9 @@ class Scheduler:
         del self._running[task]
         self._fill_lanes()
 
-    async def _run(
-        self, session_id: str, result: Result, request: DecodeRequest
-    ) -> None:
+    async def _run(self, result: Result, request: DecodeRequest) -> None:
         try:
-            hypothesis = await self._timed(session_id, request)
+            hypothesis = await self._timed(request)
         except SpeechError as error:
             if not result.done():
                 result.set_exception(error)
@@ -190,26 +186,23 @@ class Scheduler:
             if not result.done():
                 result.set_result(hypothesis)
 
-    async def _timed(self, session_id: str, request: DecodeRequest) -> Hypothesis:
+    async def _timed(self, request: DecodeRequest) -> Hypothesis:
         started_s = self._clock()
         try:
             hypothesis = await self._host.decode(request)
         except asyncio.CancelledError:
-            self._note_work(session_id, request, self._clock() - started_s)
+            self._note_work(request, self._clock() - started_s)
             raise
         # A failure is no work: most of its time is the wait for another process.
         taken_s = self._clock() - started_s
-        self._note_work(session_id, request, taken_s)
+        self._note_work(request, taken_s)
         if hypothesis.token_count:
             self._cost.learn(frames_of(request), taken_s)
         return hypothesis
 
-    def _note_work(
-        self, session_id: str, request: DecodeRequest, taken_s: float
-    ) -> None:
+    def _note_work(self, request: DecodeRequest, taken_s: float) -> None:
         if self._load is not None:
-            lane_s = taken_s * request.threads
-            self._load.note_work(session_id, lane_s, request.priority)
+            self._load.note_work(taken_s * request.threads, request.priority)
 
 
 def is_firm(request: DecodeRequest) -> bool:

@@ -91,6 +91,7 @@ class SessionPump:
                 return
             self._session.receive_audio(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
+            self._decoder.shedding.note_heard(self.received_s)
             self._step()
             # A yield, no delay: other connections run between two slices.
             await asyncio.sleep(0)
@@ -125,6 +126,7 @@ class SessionPump:
     async def close(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
         self._emit = _ignore
+        self._decoder.shedding.leave()
         for task in self._decodes:
             task.cancel()
         await asyncio.gather(*self._decodes, return_exceptions=True)
@@ -142,7 +144,7 @@ class SessionPump:
 
     def _is_shed(self, request: DecodeRequest) -> bool:
         """Leave out a partial that the lanes have no time for."""
-        if (news := self._decoder.news()) is not None:
+        if (news := self._decoder.shedding.news()) is not None:
             self._emit(news)
         return self._decoder.sheds(request, at_s=self.received_s)
 
@@ -218,21 +220,17 @@ class SessionDecoder:
         shedding: Shedding,
     ) -> None:
         self._decoder = decoder
-        self._shedding = shedding
+        self.shedding = shedding
         self._session_id = session_id
         self._metrics = metrics
         self.log = log
 
     def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
         """Tell whether a request at a time of the audio is left out, and count it."""
-        is_shed = not is_needed(request) and self._shedding.sheds_partial(at_s=at_s)
+        is_shed = not is_needed(request) and self.shedding.sheds_partial(at_s=at_s)
         if is_shed:
             self._metrics.shed_partials.inc()
         return is_shed
-
-    def news(self) -> Warned | None:
-        """Return what the client should hear of the load and has not heard."""
-        return self._shedding.news()
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """

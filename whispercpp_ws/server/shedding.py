@@ -19,8 +19,20 @@ class Load(Protocol):
         """Say what has to be given up now."""
         ...
 
-    def admit(self) -> None:
-        """Let one more session in; raises Overloaded."""
+    def admit(self) -> int:
+        """Let one more connection in, for `note_gone` later; raises Overloaded."""
+        ...
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+        ...
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+        ...
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""
         ...
 
 
@@ -29,10 +41,21 @@ class Shedding:
 
     def __init__(self, load: Load, *, session_id: str, step_ms: int) -> None:
         self._load = load
+        self._session_id = session_id
+        self._heard_s = 0.0
         self._place = zlib.crc32(session_id.encode()) % BUCKETS / BUCKETS
         self._step_ms = step_ms
         self._partial_at_s = 0.0
         self._told = LADDER[0]
+
+    def note_heard(self, heard_s: float) -> None:
+        """Tell the load how much audio the session has heard in all."""
+        self._load.note_audio(self._session_id, heard_s - self._heard_s)
+        self._heard_s = heard_s
+
+    def leave(self) -> None:
+        """Tell the load that the session is over."""
+        self._load.note_left(self._session_id)
 
     def sheds_partial(self, *, at_s: float) -> bool:
         """Tell whether a partial of audio up to here is left out; else note it."""

@@ -92,8 +92,11 @@ def _admitted(shared: Shared) -> Iterator[None]:
     shared.count.enter()
     shared.metrics.connections.set(shared.count.open)
     try:
-        shared.load.admit()
-        yield
+        number = shared.load.admit()
+        try:
+            yield
+        finally:
+            shared.load.note_gone(number)
     finally:
         shared.count.leave()
         shared.metrics.connections.set(shared.count.open)

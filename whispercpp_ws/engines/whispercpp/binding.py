@@ -78,6 +78,11 @@ _LOG_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: loggin
 """ggml's levels; its INFO lines describe every buffer, so they are debugging here."""
 
 
+_ANSWERED = ("failed to encode", "failed to decode")
+"""Lines that come with a return code, which the caller makes an error of, and whenever
+a decode is broken off on purpose."""
+
+
 class LibWhisper:
     """The C functions of one loaded libwhisper; one per process (`load_binding`)."""
 
@@ -227,7 +232,11 @@ class LibWhisper:
         if level == 4 and line:
             self.last_error = line
         if line:
-            self._logger.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
+            is_answered = line.endswith(_ANSWERED)
+            severity = (
+                logging.DEBUG if is_answered else _LOG_LEVELS.get(level, logging.DEBUG)
+            )
+            self._logger.log(severity, "%s", line)
 
 
 @cache
