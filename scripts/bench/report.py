@@ -3,11 +3,15 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scripts.bench.costs import Redundancy, final_waits
+from scripts.bench.designs import COLUMNS as DESIGN_COLUMNS
+from scripts.bench.designs import DesignScore, cpu_ratio
+from scripts.bench.longrun import LAST_WORDS, LongRun, memory_growth_mb_per_min
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
 from whispercpp_ws import __version__
@@ -34,6 +38,13 @@ class Report:
     load: Load
     sets: Sequence[SetScore]
     clips: Sequence[ClipScore]
+    languages: Sequence[SetScore] = ()
+    """Totals of the languages of which there is more than one set."""
+    redundancy: Redundancy | None = None
+    designs: Sequence[DesignScore] = ()
+    """Replays in this design, which is first, and in others."""
+    long: Sequence[LongRun] = ()
+    """Recordings of a minute or more."""
     offline_cpu_per_audio_s: float | None = None
     """CPU seconds per second of audio of the full-window reference decodes."""
 
@@ -75,9 +86,12 @@ def markdown(report: Report) -> str:
             "",
             f"Machine: {about.machine}. Build: {about.build}.",
             "",
-            *_table(report.sets),
+            *_table([*report.sets, *report.languages]),
             "",
             *_load_lines(report),
+            *_split_lines(report),
+            *_design_lines(report.designs),
+            *_long_lines(report),
             "",
             *_steadiness_lines(report),
         )
@@ -96,6 +110,9 @@ COLUMNS = (
     "word s",
     "speech end → final s",
     "final after endpoint s",
+    "endpoint s",
+    "queue s",
+    "decode s",
     "NE",
     "UPWR",
     "stable retracted",
@@ -105,12 +122,32 @@ COLUMNS = (
     "no text",
     "failed",
 )
-"""Durations are p50/p95."""
+"""Durations are p50/p95; `scores.SetScore` says over what."""
+
+LONG_COLUMNS = (
+    "long recording",
+    "minutes",
+    "finals",
+    "final s, first third",
+    "last third",
+    "drift ms per minute",
+    "finals with a loop",
+    "last words there",
+    "last final's end s off",
+)
+
+SPLIT = ("partial", "speculative", "final", "language", "silero", "gateway", "other")
+"""Fields of `CpuSplit`, in the order in which they are told."""
 
 
 def _table(sets: Sequence[SetScore]) -> list[str]:
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, sets)]
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return table(COLUMNS, map(_row, sets))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    lines = [columns, ("---",) * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _row(score: SetScore) -> tuple[str, ...]:
@@ -119,17 +156,20 @@ def _row(score: SetScore) -> tuple[str, ...]:
         score.language,
         str(score.clips),
         f"{score.seconds:.0f}",
-        _number(score.wer),
-        _number(score.offline_wer),
-        _number(score.dwer, sign="+"),
-        _spread(score.first_partial_s),
-        _spread(score.word_s),
-        _spread(score.speech_end_to_final_s),
-        _spread(score.after_endpoint_s),
-        _number(score.erasure, digits=2),
-        _number(score.upwr, digits=2),
+        number(score.wer),
+        number(score.offline_wer),
+        number(score.dwer, sign="+"),
+        spread(score.first_partial_s),
+        spread(score.word_s),
+        spread(score.speech_end_to_final_s),
+        spread(score.after_endpoint_s),
+        spread(score.endpoint_s),
+        spread(score.queue_s),
+        spread(score.decode_s),
+        number(score.erasure, digits=2),
+        number(score.upwr, digits=2),
         str(score.stability.stable_retractions),
-        _number(score.stable_wrong_percent),
+        number(score.stable_wrong_percent),
         f"{score.invented_words}/{score.flashed_words}",
         str(score.loops),
         str(score.silent_clips),
@@ -149,8 +189,71 @@ def _load_lines(report: Report) -> list[str]:
             f"The offline reference took {report.offline_cpu_per_audio_s:.2f} CPU "
             "seconds per second of clip, one decode on the full window."
         )
-    lines += [f"{name}: {value:.2f}" for name, value in sorted(load.counters.items())]
     return ["  \n".join(lines)]
+
+
+def _split_lines(report: Report) -> list[str]:
+    lines = []
+    if report.load.cpu is not None:
+        parts = [f"{name} {getattr(report.load.cpu, name):.3f}" for name in SPLIT]
+        lines.append(f"CPU by what it was for: {', '.join(parts)}.")
+    if report.redundancy is not None:
+        rho = report.redundancy
+        lines.append(
+            f"Encoder work over offline, full windows (ρ): {rho.total:.2f}; partials "
+            f"{rho.partials:.2f}, finals {rho.finals:.2f}."
+        )
+    waits = final_waits(report.load.counters)
+    if waits is not None:
+        lines.append(
+            f"Finals waited on average for the endpoint {waits.endpoint_s:.2f} s, then "
+            f"in the queue {waits.queue_s:.2f} s and for decodes "
+            f"{waits.decode_s:.2f} s (n = {waits.finals})."
+        )
+    return ["", "  \n".join(lines)] if lines else []
+
+
+def _long_lines(report: Report) -> list[str]:
+    if not report.long:
+        return []
+    growth = memory_growth_mb_per_min(report.load.memory)
+    said = f"Memory: {number(growth, digits=2, sign='+')} MB per minute, second half."
+    return ["", *table(LONG_COLUMNS, map(_long_row, report.long)), "", said]
+
+
+def _long_row(run: LongRun) -> tuple[str, ...]:
+    drift_ms = None if run.drift_s_per_min is None else 1000 * run.drift_s_per_min
+    return (
+        run.key,
+        f"{run.minutes:.1f}",
+        str(run.finals),
+        number(run.early_s, digits=2),
+        number(run.late_s, digits=2),
+        number(drift_ms, sign="+"),
+        str(run.looping_finals),
+        f"{run.last_words} of {LAST_WORDS}",
+        number(run.last_off_s, digits=2, sign="+"),
+    )
+
+
+def _design_lines(designs: Sequence[DesignScore]) -> list[str]:
+    if not designs:
+        return []
+    rows = (_design_row(design, designs[0]) for design in designs)
+    return ["", *table(DESIGN_COLUMNS, rows)]
+
+
+def _design_row(design: DesignScore, first: DesignScore) -> tuple[str, ...]:
+    rho = design.redundancy
+    return (
+        design.name,
+        number(design.wer),
+        number(design.cpu_per_speech_s, digits=2),
+        number(cpu_ratio(design, first)),
+        number(rho.total if rho else None),
+        spread(design.first_partial_s),
+        spread(design.speech_end_to_final_s),
+    )
 
 
 def _steadiness_lines(report: Report) -> list[str]:
@@ -164,14 +267,16 @@ def _steadiness_lines(report: Report) -> list[str]:
     ]
 
 
-def _number(value: float | None, *, digits: int = 1, sign: str = "") -> str:
+def number(value: float | None, *, digits: int = 1, sign: str = "") -> str:
+    """Return a number for a table; a dash for none."""
     return "–" if value is None else f"{value:{sign}.{digits}f}"
 
 
-def _spread(spread: Spread) -> str:
-    if spread.p50 is None or spread.p95 is None:
+def spread(seconds: Spread) -> str:
+    """Return middle and tail of durations for a table; a dash without any."""
+    if seconds.p50 is None or seconds.p95 is None:
         return "–"
-    return f"{spread.p50:.2f}/{spread.p95:.2f}"
+    return f"{seconds.p50:.2f}/{seconds.p95:.2f}"
 
 
 def _write_json(path: Path, value: object) -> None:

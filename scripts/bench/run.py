@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scripts.bench import audio
 from scripts.bench.adapters.base import Adapter
+from scripts.bench.costs import CpuSplit, counted_since, cpu_split, final_waits
 from scripts.bench.manifest import NO_LANGUAGE, Clip
 from scripts.bench.scores import ClipRun
 
@@ -38,15 +39,28 @@ class Streaming:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryAt:
+    """Resident memory of the server's processes, and when it was measured."""
+
+    at_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """What the server spent on the whole run."""
 
     wall_s: float
     audio_s: float
     """Length of all clips, the silence around them left out."""
+    speech_s: float
+    """From the first to the last sound of each clip with speech."""
     cpu_s: float
     most_rss_bytes: int
     counters: dict[str, float]
+    memory: tuple[MemoryAt, ...] = ()
+    cpu: CpuSplit | None = None
+    """`cpu_per_audio_s` by what it was spent on."""
 
     @property
     def cpu_per_audio_s(self) -> float:
@@ -59,7 +73,8 @@ async def stream_all(
 ) -> tuple[list[ClipRun], Load]:
     """Stream every clip through a started server, in a connection of its own each."""
     before, start_s = adapter.usage(), time.monotonic()
-    memory = _PeakMemory(adapter)
+    counted = await adapter.counters()
+    memory = _Memory(adapter, start_s)
     watching = asyncio.create_task(memory.watch())
     waiting = deque(clips)
     runs: list[ClipRun] = []
@@ -71,12 +86,17 @@ async def stream_all(
     finally:
         watching.cancel()
     spent = adapter.usage().since(before)
+    counters = counted_since(await adapter.counters(), counted)
+    audio_s = sum(run.clip.seconds for run in runs)
     load = Load(
         wall_s=time.monotonic() - start_s,
-        audio_s=sum(run.clip.seconds for run in runs),
+        audio_s=audio_s,
+        speech_s=sum(run.bounds.seconds for run in runs if run.bounds),
         cpu_s=spent.cpu_s,
-        most_rss_bytes=max(spent.rss_bytes, memory.most_bytes),
-        counters=await adapter.counters(),
+        most_rss_bytes=max([spent.rss_bytes, *(m.rss_bytes for m in memory.seen)]),
+        memory=tuple(memory.seen),
+        counters=counters,
+        cpu=cpu_split(counters, spent, audio_s),
     )
     order = {clip.key: number for number, clip in enumerate(clips)}
     return sorted(runs, key=lambda run: order[run.clip.key]), load
@@ -100,16 +120,22 @@ class _Client:
     async def _stream(self, clip: Clip) -> ClipRun:
         sound = audio.load(clip)
         bounds = None if clip.is_nonspeech else audio.speech_bounds(sound)
+        counted = await self.adapter.counters()
         timeline = await self.adapter.stream(sound, self.how.language_of(clip))
-        return ClipRun(clip, bounds, timeline)
+        spent = counted_since(await self.adapter.counters(), counted)
+        # The counters of a server are those of all its clients.
+        waits = final_waits(spent) if self.how.clients == 1 else None
+        return ClipRun(clip, bounds, timeline, waits=waits)
 
 
-class _PeakMemory:
-    def __init__(self, adapter: Adapter) -> None:
+class _Memory:
+    def __init__(self, adapter: Adapter, start_s: float) -> None:
         self._adapter = adapter
-        self.most_bytes = 0
+        self._start_s = start_s
+        self.seen: list[MemoryAt] = []
 
     async def watch(self) -> None:
         while True:
-            self.most_bytes = max(self.most_bytes, self._adapter.usage().rss_bytes)
+            at_s = time.monotonic() - self._start_s
+            self.seen.append(MemoryAt(at_s, self._adapter.usage().rss_bytes))
             await asyncio.sleep(USAGE_EVERY_S)

@@ -1,11 +1,12 @@
 """Scores of a clip, and of the clips of a set in one language."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scripts.bench.audio import LEAD_S, SpeechBounds
+from scripts.bench.costs import FinalWaits
 from scripts.bench.manifest import Clip
 from scripts.bench.metrics import (
     FinalDelay,
@@ -24,6 +25,9 @@ from scripts.bench.wer import Edits, edits, total
 from scripts.bench.words import plain_words
 
 
+ALL_SETS = "all"
+"""Name of what is no set but all clips of a language."""
+
 LOOP_RATIO = 1.5
 """Hypothesis words over reference words beyond which a text has looped."""
 
@@ -37,6 +41,8 @@ class ClipRun:
     timeline: Timeline
     lead_s: float = LEAD_S
     """Silence sent before the clip."""
+    waits: FinalWaits | None = None
+    """What its finals waited for, where the server says that and served nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class ClipScore:
     word_latencies_s: tuple[float, ...]
     speech_end_to_final_s: float | None
     final_delays: tuple[FinalDelay, ...]
+    final_waits: FinalWaits | None
     stability: Stability
     invented_words: int
     """Words of finals where nobody speaks; no other number counts such a clip."""
@@ -111,6 +118,13 @@ class SetScore:
     `transport_s`."""
     after_endpoint_s: Spread
     transport_s: Spread
+    endpoint_s: Spread
+    """Over finals: `FinalDelay.endpoint_s`. `final_s` less this is what passes after
+    the decision that speech has ended."""
+    queue_s: Spread
+    """With the one below, over clips: what passed after that in the server, on average
+    over a clip's finals; see `costs.FinalWaits`."""
+    decode_s: Spread
     stability: Stability
     erasure: float | None
     upwr: float | None
@@ -141,6 +155,7 @@ def score_clip(run: ClipRun, offline_text: str | None = None) -> ClipScore:
         word_latencies_s=() if clip.is_nonspeech else word_latencies_s(timeline),
         speech_end_to_final_s=speech_end_to_final_s(timeline, run.bounds),
         final_delays=() if clip.is_nonspeech else final_delays(timeline),
+        final_waits=None if clip.is_nonspeech else run.waits,
         stability=Stability() if clip.is_nonspeech else stability(timeline),
         invented_words=len(plain_words(timeline.text)) if clip.is_nonspeech else 0,
         flashed_words=most_shown_words(timeline) if clip.is_nonspeech else 0,
@@ -158,6 +173,18 @@ def score_sets(scores: Sequence[ClipScore], endpoint_s: float) -> list[SetScore]
     return [score_set(group, endpoint_s) for group in groups.values()]
 
 
+def score_languages(scores: Sequence[ClipScore], endpoint_s: float) -> list[SetScore]:
+    """Score all clips of each language of which there is more than one set."""
+    groups: dict[str, list[ClipScore]] = {}
+    for score in scores:
+        groups.setdefault(score.language, []).append(score)
+    return [
+        replace(score_set(group, endpoint_s), set=ALL_SETS)
+        for group in groups.values()
+        if len({score.set for score in group}) > 1
+    ]
+
+
 def score_set(scores: Sequence[ClipScore], endpoint_s: float) -> SetScore:
     """Score clips of one set and language; there must be one at least."""
     found = total(score.edits for score in scores)
@@ -165,6 +192,7 @@ def score_set(scores: Sequence[ClipScore], endpoint_s: float) -> SetScore:
     offline_wer = offline.rate_percent if offline else None
     steady = total_stability([score.stability for score in scores])
     delays = [delay for score in scores for delay in score.final_delays]
+    waits = [score.final_waits for score in scores if score.final_waits]
     return SetScore(
         set=scores[0].set,
         language=scores[0].language,
@@ -180,6 +208,9 @@ def score_set(scores: Sequence[ClipScore], endpoint_s: float) -> SetScore:
         final_s=Spread.of(delay.total_s for delay in delays),
         after_endpoint_s=Spread.of(d.after_endpoint_s(endpoint_s) for d in delays),
         transport_s=Spread.of(delay.transport_s for delay in delays),
+        endpoint_s=Spread.of(delay.endpoint_s for delay in delays),
+        queue_s=Spread.of(wait.queue_s for wait in waits),
+        decode_s=Spread.of(wait.decode_s for wait in waits),
         stability=steady,
         erasure=_of_final_words(steady.erased_words, steady),
         upwr=_of_final_words(steady.changed_words, steady),

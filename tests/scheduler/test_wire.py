@@ -25,7 +25,7 @@ from whispercpp_ws.scheduler.wire import (
     Refused,
     encode,
 )
-from whispercpp_ws.transcript import Hypothesis, Word
+from whispercpp_ws.transcript import DecodeCost, Hypothesis, Word
 
 
 TEXT = st.text(max_size=20)
@@ -40,6 +40,7 @@ HYPOTHESIS = st.builds(
     token_count=st.integers(0, 448),
     mean_logprob=NUMBER,
     decode_s=NUMBER,
+    cost=st.builds(DecodeCost, NUMBER, NUMBER, NUMBER),
 )
 SPEC = st.builds(HostSpec, TEXT, TEXT, TEXT, st.integers(1, 64), sha256=TEXT)
 INFO = st.builds(

@@ -66,6 +66,22 @@ async def test_partials_and_finals_say_how_late_they_are(
     assert all(0 <= message["lag_ms"] < 10_000 for message in texts)
 
 
+async def test_what_decodes_and_finals_took_is_counted(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site()
+    socket = await site.connect()
+    await start(socket, lang="en")
+    await say(socket, speech)
+    await socket.send_json({"op": "end"})
+    said = len(finals(await rest(socket)))
+    for stage in ("endpoint", "queue", "decode"):
+        assert site.value("final_seconds_count", stage=stage) == said > 0
+    partials = site.value("decode_seconds_count", priority="partial")
+    assert site.value("lane_seconds_count", kind="partial") == partials > 0
+    assert site.value("queue_seconds_count", kind="partial") == partials
+
+
 @pytest.mark.parametrize("frame_bytes", [1, 7, 3200, 1 << 20])
 async def test_any_framing_of_the_audio_gives_the_same_finals(
     make_site: MakeSite, speech: bytes, frame_bytes: int

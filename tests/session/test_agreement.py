@@ -50,10 +50,39 @@ def test_nothing_alike_keeps_as_many_words_as_are_stable() -> None:
 def test_a_closed_window_stands_and_the_next_starts_behind_it() -> None:
     agreement = LocalAgreement()
     receive(agreement, "one two")
-    agreement.close_window(spoken("one two three"))
+    agreement.close_part(spoken("one two three"))
     assert agreement.stable == "one two three"
     receive(agreement, "four five")
     assert receive(agreement, "four five six") == "one two three four five"
+
+
+def test_a_window_that_moved_on_joins_at_the_words_that_stayed() -> None:
+    agreement = LocalAgreement()
+    receive(agreement, "one two three four five")
+    receive(agreement, "one two three four five")
+    agreement.move_window(3)
+    receive(agreement, "four five six")
+    assert receive(agreement, "ee four five six seven") == (
+        "one two three four five six"
+    )
+    agreement.receive_part(spoken("one two three four five six 7"), settled_until_s=9)
+    assert agreement.text == "one two three four five six 7"
+
+
+def test_a_decode_says_how_many_of_its_words_are_stable() -> None:
+    agreement = LocalAgreement()
+    assert agreement.receive(spoken("one two"), settled_until_s=9.0) == 0
+    assert agreement.receive(spoken("one two three"), settled_until_s=9.0) == 2
+    assert agreement.receive(spoken("and one two three"), settled_until_s=9.0) == 0
+
+
+def test_a_window_moves_no_further_than_the_stable_words() -> None:
+    agreement = LocalAgreement()
+    receive(agreement, "one two")
+    receive(agreement, "one two")
+    agreement.move_window(9)
+    receive(agreement, "three")
+    assert agreement.text == "one two three"
 
 
 def test_chinese_agrees_by_characters() -> None:

@@ -62,7 +62,7 @@ def test_a_shorter_silence_is_a_pause_inside_the_utterance() -> None:
 def test_past_the_soft_limit_a_short_pause_ends_it() -> None:
     listener = endpointer(soft_utterance_s=2.0)
     feed(listener, VOICE, 3)
-    assert feed(listener, SILENCE, 0.2) == [Signal.ENDED]
+    assert feed(listener, SILENCE, 0.3) == [Signal.ENDED]
 
 
 def test_at_the_hard_limit_it_is_cut_in_its_longest_pause() -> None:

@@ -18,7 +18,12 @@ def utterance(*starts_s: float, end_s: float) -> Utterance:
     ends = [*starts_s[1:], end_s]
     span = Span(0, round(end_s * SAMPLE_RATE), round(end_s * 50))
     parts = [
-        Part(round(start * SAMPLE_RATE), start, round(end * SAMPLE_RATE), end)
+        Part(
+            round(start * SAMPLE_RATE),
+            start,
+            round(end * SAMPLE_RATE),
+            voiced_until_s=end,
+        )
         for start, end in zip(starts_s, ends, strict=True)
     ]
     return Utterance(1, SessionOptions(language="en"), span, parts)

@@ -3,7 +3,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from tests.session.words import heard
+from tests.session.words import heard, spoken
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Priority
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.session.audio import SampleBuffer
@@ -132,14 +132,33 @@ def test_a_final_overtakes_a_partial_that_is_out() -> None:
     assert request is not None and request.priority is Priority.FINAL
 
 
+def with_stable_text(utterance: Utterance) -> None:
+    for _ in range(2):
+        utterance.agreement.receive(spoken("words"), settled_until_s=9.0)
+
+
 def test_a_partial_that_took_long_makes_the_next_one_wait_longer() -> None:
     scene = Scene()
     scene.speak(1.0)
     request = scene.ask()
     assert request is not None and scene.utterance is not None
     scene.planner.answer(request.id)
-    scene.utterance.shown, scene.utterance.partial_cost_s = "words", 0.6
+    with_stable_text(scene.utterance)
+    scene.utterance.partial_cost_s = 0.6
     scene.speak(1.1)
+    assert scene.ask() is None
+    scene.speak(0.1)
+    assert scene.ask() is not None
+
+
+def test_before_any_text_is_stable_partials_follow_each_other_sooner() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    request = scene.ask()
+    assert request is not None and scene.utterance is not None
+    scene.planner.answer(request.id)
+    scene.utterance.partial_cost_s = 0.6
+    scene.speak(0.5)
     assert scene.ask() is None
     scene.speak(0.1)
     assert scene.ask() is not None
@@ -151,7 +170,8 @@ def test_no_partial_waits_for_ever() -> None:
     request = scene.ask()
     assert request is not None and scene.utterance is not None
     scene.planner.answer(request.id)
-    scene.utterance.shown, scene.utterance.partial_cost_s = "words", 60.0
+    with_stable_text(scene.utterance)
+    scene.utterance.partial_cost_s = 60.0
     scene.speak(2.0)
     assert scene.ask() is not None
 
@@ -183,12 +203,43 @@ def test_a_final_hears_the_speech_before_a_short_silence() -> None:
     scene.end()
     request = scene.ask()
     assert request is not None and request.options.word_times
-    # From the middle of the first pause to the end of the speech.
-    assert request.seconds == pytest.approx(0.2 + 1.0 + 0.8 + 1.0)
-    assert request.options.context_s == pytest.approx(0.2 + 1.0 + 0.8 - 0.3)
+    assert request.seconds == pytest.approx(1.0 + 0.4 + 1.0 + 0.8 + 1.0)
+    assert request.options.context_s == pytest.approx(1.0 + 0.4 + 1.0 + 0.8 - 0.3)
 
 
-@pytest.mark.parametrize(("pause_s", "speech_s"), [(1.2, 1.0), (0.8, 11.0)])
+def test_a_window_with_context_is_never_longer_than_is_quick_to_decode() -> None:
+    scene = Scene()
+    scene.speak(9.0)
+    scene.pause(0.8)
+    scene.utterance = None
+    scene.speak(2.0)
+    scene.end()
+    request = scene.ask()
+    assert request is not None
+    assert request.seconds == pytest.approx(Tuning().context_s)
+
+
+def test_a_moment_of_earlier_speech_is_no_context() -> None:
+    scene = Scene()
+    scene.speak(0.5)
+    scene.pause(0.8)
+    scene.utterance = None
+    scene.speak(2.0)
+    scene.end()
+    request = scene.ask()
+    assert request is not None and request.options.context_s == 0.0
+
+
+def test_no_partial_starts_when_a_final_may_be_wanted_soon() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    scene.pause(0.06)
+    assert scene.ask() is None
+    scene.speak(0.02)
+    assert scene.ask() is not None
+
+
+@pytest.mark.parametrize(("pause_s", "speech_s"), [(1.8, 1.0), (0.8, 11.0)])
 def test_speech_long_before_or_more_than_fits_is_no_context(
     pause_s: float, speech_s: float
 ) -> None:

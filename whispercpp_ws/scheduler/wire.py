@@ -23,7 +23,7 @@ from whispercpp_ws.decoding import (
 )
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineError
-from whispercpp_ws.transcript import Hypothesis, Word
+from whispercpp_ws.transcript import DecodeCost, Hypothesis, Word
 
 
 MAX_HEADER_BYTES = 256 << 10
@@ -249,8 +249,11 @@ def _parse_ready(fields: dict[str, Any], _payload: memoryview) -> Ready:
 
 def _parse_decoded(fields: dict[str, Any], _payload: memoryview) -> Decoded:
     hypothesis = fields["hypothesis"]
-    words = tuple(Word(**word) for word in hypothesis["words"])
-    return Decoded(fields["ticket"], Hypothesis(**hypothesis | {"words": words}))
+    parsed = {
+        "words": tuple(Word(**word) for word in hypothesis["words"]),
+        "cost": DecodeCost(**hypothesis["cost"]),
+    }
+    return Decoded(fields["ticket"], Hypothesis(**hypothesis | parsed))
 
 
 def _parse_refused(fields: dict[str, Any], _payload: memoryview) -> Refused:

@@ -13,6 +13,7 @@ from whispercpp_ws.events import (
     Ended,
     Event,
     Failed,
+    Final,
     Reconfigure,
     SpeechEnded,
     Warned,
@@ -21,6 +22,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.arrival import ArrivalTimes
 from whispercpp_ws.server.decoder import Decoder
 from whispercpp_ws.server.shedding import Shedding
+from whispercpp_ws.server.stages import FinalStages
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.transcript import Hypothesis
 
@@ -151,11 +153,20 @@ class SessionPump:
     def _pass_events_on(self) -> None:
         for event in self._session.events_received():
             if isinstance(event, SpeechEnded):
+                self._decoder.note_speech_end(event)
                 self._backlog.utterance_over(event.end_s, received_s=self.received_s)
             elif isinstance(event, Acknowledged):
                 self._backlog.settled(event.offset_s)
+            elif isinstance(event, Final):
+                self._note_final(event)
             self._emit(self._with_reason(event))
         self._note_backlog()
+
+    def _note_final(self, final: Final) -> None:
+        now_s = asyncio.get_running_loop().time()
+        lag_ms = self._arrivals.lag_ms(final.end_s, now_s=now_s)
+        if lag_ms is not None:
+            self._decoder.note_final(final, lag_s=lag_ms / 1000)
 
     def _with_reason(self, event: Event) -> Event:
         if isinstance(event, Ended) and self._closing_error is not None:
@@ -223,6 +234,7 @@ class SessionDecoder:
         self.shedding = shedding
         self._session_id = session_id
         self._metrics = metrics
+        self._stages = FinalStages()
         self.log = log
 
     def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
@@ -248,6 +260,19 @@ class SessionDecoder:
                 self.log.warning("decode %d is tried again: %s", request.id, error)
         return await self._measured(request)
 
+    def note_speech_end(self, ended: SpeechEnded) -> None:
+        """Note that an utterance is now known to be over."""
+        self._stages.note_end(ended.end_s, at_s=asyncio.get_running_loop().time())
+
+    def note_final(self, final: Final, *, lag_s: float) -> None:
+        """Count what a final was waiting for, `lag_s` after the end of its speech."""
+        now_s = asyncio.get_running_loop().time()
+        stages = self._stages.of_final(final.end_s, lag_s=lag_s, now_s=now_s)
+        if stages is not None:
+            self._metrics.final_s.labels("endpoint").observe(stages.endpoint_s)
+            self._metrics.final_s.labels("queue").observe(stages.queue_s)
+            self._metrics.final_s.labels("decode").observe(stages.decode_s)
+
     async def _measured(self, request: DecodeRequest) -> Hypothesis:
         started_s = asyncio.get_running_loop().time()
         try:
@@ -255,9 +280,22 @@ class SessionDecoder:
         except SpeechError as error:
             self._metrics.decode_failures.labels(error.code).inc()
             raise
-        seconds = asyncio.get_running_loop().time() - started_s
-        self._metrics.decode_s.labels(request.priority.name.lower()).observe(seconds)
+        done_s = asyncio.get_running_loop().time()
+        self._stages.note_decode(request, hypothesis.decode_s, done_s=done_s)
+        self._count(request, hypothesis, seconds=done_s - started_s)
         return hypothesis
+
+    def _count(
+        self, request: DecodeRequest, hypothesis: Hypothesis, *, seconds: float
+    ) -> None:
+        metrics, kind, cost = self._metrics, request.kind, hypothesis.cost
+        metrics.decode_s.labels(request.priority.name.lower()).observe(seconds)
+        # What is not in a lane is the wait for one, and the pipe to the engine.
+        metrics.queue_s.labels(kind).observe(max(0.0, seconds - hypothesis.decode_s))
+        metrics.lane_s.labels(kind).observe(hypothesis.decode_s)
+        metrics.decode_cpu_s.labels(kind).inc(cost.cpu_s)
+        metrics.vad_cpu_s.inc(cost.vad_cpu_s)
+        metrics.encoder_flops.labels(kind).inc(cost.encoder_flops)
 
 
 def is_needed(request: DecodeRequest) -> bool:

@@ -22,7 +22,10 @@ class LocalAgreement:
 
     def __init__(self) -> None:
         self._stable: list[Word] = []
+        self._part_first = 0
+        """Index of the first stable word of the open part."""
         self._window_first = 0
+        """The same of the partial window, which may start later."""
         self._tentative: list[Word] = []
 
     @property
@@ -35,30 +38,47 @@ class LocalAgreement:
         """All text, the stable first."""
         return join_words(self._stable + self._tentative)
 
-    def receive(self, words: Sequence[Word], *, settled_until_s: float) -> None:
+    def receive(self, words: Sequence[Word], *, settled_until_s: float) -> int:
         """
         Take the words of a newer decode of the open window.
 
         Args:
             words: with times from the window's start.
             settled_until_s: words that end later may still change.
+
+        Returns how many of them, from the first on, are stable word for word.
         """
-        tail = self._behind_stable(words)
+        return self._receive(words, self._window_first, settled_until_s)
+
+    def receive_part(self, words: Sequence[Word], *, settled_until_s: float) -> None:
+        """Take the words of a decode of all of the open part."""
+        self._receive(words, self._part_first, settled_until_s)
+
+    def move_window(self, count: int) -> None:
+        """Start the window that many stable words later."""
+        self._window_first = min(self._window_first + count, len(self._stable))
+
+    def _receive(
+        self, words: Sequence[Word], first: int, settled_until_s: float
+    ) -> int:
+        tail = self._behind_stable(words, first)
         agreed = _common_prefix(tail, self._tentative)
         while agreed and tail[agreed - 1].end_s > settled_until_s:
             agreed -= 1
+        is_exact = len(words) - len(tail) == len(self._stable) - first
         self._stable += tail[:agreed]
         self._tentative = tail[agreed:]
+        return len(self._stable) - first if is_exact else 0
 
-    def close_window(self, words: Sequence[Word]) -> None:
-        """Take the last decode of a window that ended at a pause: all of it stands."""
-        self._stable += self._behind_stable(words)
-        self._window_first = len(self._stable)
+    def close_part(self, words: Sequence[Word]) -> None:
+        """Take the last decode of a part that ended at a pause: all of it stands."""
+        self._stable += self._behind_stable(words, self._part_first)
+        self._part_first = self._window_first = len(self._stable)
         self._tentative = []
 
-    def _behind_stable(self, words: Sequence[Word]) -> list[Word]:
-        """Return the words that come after what is stable in this window."""
-        known = [normalise(word.text) for word in self._stable[self._window_first :]]
+    def _behind_stable(self, words: Sequence[Word], first: int) -> list[Word]:
+        """Return the words that come after the stable ones from an index on."""
+        known = [normalise(word.text) for word in self._stable[first:]]
         heard = [normalise(word.text) for word in words]
         if heard[: len(known)] == known:
             return list(words[len(known) :])

@@ -145,20 +145,19 @@ class DecodePlanner:
         return self._ask(asked, priority, self._final_options(asked))
 
     def _context_start(self, part: Part, end: int) -> int:
-        """Return where the window of a part starts: with speech before it, if any."""
-        longest = round(self._tuning.context_s * SAMPLE_RATE)
-        longest_gap = round(self._tuning.context_gap_s * SAMPLE_RATE)
-        shortest = self._samples(self._tuning.min_cut_pause_ms)
-        earliest, start = max(end - longest, self._buffer.first), part.start
-        for since, until in reversed(self._endpointer.silences):
-            middle = (since + until) // 2
-            if since >= part.start:
-                continue
-            if until - since > longest_gap or middle < earliest:
-                break
-            if until <= part.start and until - since >= shortest:
-                start = middle
-        return start
+        """
+        Return where the window of a part starts: with speech before it, if any.
+
+        That may be inside a word, for what is heard of the context is not used.
+        """
+        longest = self._of_s(self._tuning.context_s)
+        longest_gap = self._of_s(self._tuning.context_gap_s)
+        before = [gap for gap in self._endpointer.silences if gap[0] < part.start]
+        behind_gaps = (until for since, until in before if until - since > longest_gap)
+        start = max(end - longest, self._buffer.first, *behind_gaps)
+        spoken_until = before[-1][0] if before else 0
+        helps = spoken_until - start >= self._of_s(self._tuning.shortest_context_s)
+        return start if helps else part.start
 
     def _language(self, utterance: Utterance, priority: Priority) -> DecodeRequest:
         part, end = utterance.parts[0], utterance.detect_until or 0
@@ -171,14 +170,18 @@ class DecodePlanner:
             return None
         if utterance.awaits_language:
             return self._language(utterance, Priority.PARTIAL)
-        if not self._is_partial_due(utterance):
+        if not self._is_partial_due(utterance) or self._may_pause():
             return None
         end = self._endpointer.position
         at_pause = self._endpointer.phase is Phase.PAUSE
         self.note_shown(utterance, end)
-        asked = Asked(Purpose.PARTIAL, utterance, part, part.start, end, at_pause)
+        start = max(part.start, utterance.partial_start)
+        asked = Asked(Purpose.PARTIAL, utterance, part, start, end, at_pause)
         language = utterance.language or self._assumed(utterance)
-        return self._ask(asked, Priority.PARTIAL, self._window_options(asked, language))
+        options = self._window_options(asked, language)
+        # Where a word ends decides whether it is stable, whatever the client wants.
+        options = replace(options, word_times=True)
+        return self._ask(asked, Priority.PARTIAL, options)
 
     def note_shown(self, utterance: Utterance, end: int) -> None:
         """Count the next step from here: the text up to `end` is, or will be, known."""
@@ -191,12 +194,19 @@ class DecodePlanner:
         enough_s = self._tuning.min_new_speech_ms / 1000
         return passed >= self._step(utterance) and spoken_s >= enough_s
 
+    def _may_pause(self) -> bool:
+        """Tell whether a final may be wanted before a partial would be done."""
+        silence = self._endpointer.silence_samples
+        return silence >= self._samples(self._tuning.hold_partial_ms)
+
     def _step(self, utterance: Utterance) -> int:
         """Return the samples between two partials: more where they cost more."""
-        if not utterance.shown:
-            return self._samples(self._tuning.first_step_ms)
-        cost_ms = 1000 * utterance.partial_cost_s * self._tuning.step_costs
-        step_ms = max(self._tuning.step_ms, cost_ms)
+        cost_ms = 1000 * utterance.partial_cost_s
+        if not utterance.agreement.stable:
+            # The first words are shown and agreed on as soon as a lane can.
+            step_ms = max(self._tuning.first_step_ms, cost_ms)
+        else:
+            step_ms = max(self._tuning.step_ms, cost_ms * self._tuning.step_costs)
         return self._samples(round(min(step_ms, self._tuning.longest_step_ms)))
 
     def _final_options(self, asked: Asked) -> DecodeOptions:
@@ -259,6 +269,9 @@ class DecodePlanner:
 
     def _assumed(self, utterance: Utterance) -> str:
         return self._languages.assumed(utterance.options.language)
+
+    def _of_s(self, seconds: float) -> int:
+        return round(seconds * SAMPLE_RATE)
 
     def _samples(self, milliseconds: int) -> int:
         return milliseconds * SAMPLE_RATE // 1000

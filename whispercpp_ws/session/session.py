@@ -13,6 +13,7 @@ the count of samples, so the same PCM in any chunking gives the same finals.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Samples
@@ -43,7 +44,7 @@ from whispercpp_ws.session.resample import StreamResampler
 from whispercpp_ws.session.tuning import Tuning
 from whispercpp_ws.session.utterance import Part, Utterance
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
-from whispercpp_ws.transcript import Hypothesis
+from whispercpp_ws.transcript import Hypothesis, Word
 
 
 DEFAULT_TUNING = Tuning()
@@ -249,16 +250,17 @@ class Session:
             utterance.parts.append(Part(start, utterance.parts[-1].voiced_until_s))
         elif part is not None and phase is Phase.PAUSE:
             length_s = (utterance.span.speech_end - part.start) / SAMPLE_RATE
-            needed = self._tuning.min_cut_pause_ms * SAMPLE_RATE // 1000
-            silence = self._endpointer.silence_samples
-            if length_s >= self._tuning.part_s and silence >= needed:
+            needed_s = self._tuning.pause_that_divides_s(length_s)
+            if self._endpointer.silence_samples >= needed_s * SAMPLE_RATE:
                 utterance.close_part(self._planner.tail_end(utterance))
 
     def _resumed_at(self, utterance: Utterance) -> int:
         """Return where the next part starts: in the pause that closed the last one."""
-        since, until = utterance.span.pauses[-1]
+        closed = utterance.parts[-1]
+        # Where speech may have gone on at the earliest: it is noticed a little later.
+        resumed = self._endpointer.position - HYSTERESIS_FRAMES * FRAME_SAMPLES
         pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
-        return max((since + until) // 2, until - pre_roll)
+        return max((closed.speech_end + resumed) // 2, resumed - pre_roll)
 
     def _acknowledge_silence(self) -> None:
         silent = self._settled - self._acknowledged
@@ -272,17 +274,24 @@ class Session:
         if asked.part is not asked.utterance.open_part:
             # Its window was closed meanwhile, and the decode that closes it is better.
             return
-        edge_s = 0.0 if asked.at_pause else self._tuning.edge_s
         checked = check(hypothesis, speech_s=asked.seconds, drop_below=HIDDEN_LOGPROB)
-        self._agree(asked, checked, settled_until_s=asked.seconds - edge_s)
-
-    def _agree(self, asked: Asked, checked: Checked, *, settled_until_s: float) -> None:
         if not checked.dropped:
-            doubted = checked.tripped or checked.is_cut
-            asked.utterance.agreement.receive(
-                checked.words, settled_until_s=0.0 if doubted else settled_until_s
+            edge_s = 0.0 if asked.at_pause else self._tuning.edge_s
+            stable = asked.utterance.agreement.receive(
+                checked.words,
+                settled_until_s=_settled_until_s(checked, asked.seconds - edge_s),
             )
+            self._move_on(asked, checked.words[:stable])
         self._emit_partial(asked.utterance, asked.end)
+
+    def _move_on(self, asked: Asked, stable: Sequence[Word]) -> None:
+        """Start the next partial window behind stable words, all but the last few."""
+        passed = len(stable) - self._tuning.overlap_words
+        if asked.seconds < self._tuning.partial_window_s or passed <= 0:
+            return
+        moved = round(stable[passed - 1].end_s * SAMPLE_RATE)
+        asked.utterance.partial_start = asked.start + moved
+        asked.utterance.agreement.move_window(passed)
 
     def _take_final(self, asked: Asked, hypothesis: Hypothesis) -> None:
         """Keep the decode of a part; of an open utterance it is a partial too."""
@@ -290,11 +299,15 @@ class Session:
         is_kept = take_decode(asked, hypothesis)
         if is_kept and utterance is self._open and part.checked is not None:
             if part.is_decoded:
-                utterance.agreement.close_window(part.checked.words)
+                utterance.agreement.close_part(part.checked.words)
                 self._emit_partial(utterance, asked.end)
             else:
                 self._planner.note_shown(utterance, asked.end)
-                self._agree(asked, part.checked, settled_until_s=asked.seconds)
+                utterance.agreement.receive_part(
+                    part.checked.words,
+                    settled_until_s=_settled_until_s(part.checked, asked.seconds),
+                )
+                self._emit_partial(utterance, asked.end)
         self._settle()
 
     def _emit_partial(self, utterance: Utterance, end: int) -> None:
@@ -366,6 +379,11 @@ class Session:
         pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
         onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
         return max(self._endpointer.position - pre_roll - onset, self._window_end)
+
+
+def _settled_until_s(checked: Checked, seconds: float) -> float:
+    """Let no word of a doubtful decode become stable."""
+    return 0.0 if checked.tripped or checked.is_cut else seconds
 
 
 def _odd_end(odd_bytes: int, options: SessionOptions) -> BadAudio:

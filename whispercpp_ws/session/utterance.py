@@ -26,6 +26,8 @@ class Part:
     """Voiced seconds of the utterance before it."""
     end: int | None = None
     """Where its audio ends; None while it is open."""
+    speech_end: int = 0
+    """Where its speech ends, once it is closed."""
     voiced_until_s: float = 0.0
     """Voiced seconds of the utterance up to its end, once it is closed."""
     asked_end: int = 0
@@ -71,6 +73,8 @@ class Utterance:
     detect_until: int | None = None
     """End of the audio its language is detected on, once enough was spoken."""
     agreement: LocalAgreement = field(default_factory=LocalAgreement)
+    partial_start: int = 0
+    """Where the window of partials starts, once it has moved on in the open part."""
     partial_at: int = 0
     """Position at which the last partial was asked for."""
     partial_voiced_s: float = 0.0
@@ -106,7 +110,8 @@ class Utterance:
         """Close the open part, if there is one, at a position."""
         part = self.open_part
         if part is not None:
-            part.end, part.voiced_until_s = end, self.span.voiced_s
+            part.end, part.speech_end = end, self.span.speech_end
+            part.voiced_until_s = self.span.voiced_s
 
     def voiced_s(self, part: Part) -> float:
         """Return the voiced seconds of a part."""

@@ -42,9 +42,13 @@ from whispercpp_ws.protocols.native_events import ServerMessage, decode_message
 LISTENING = re.compile(r"Listening on (http://\S+) \(.*?\), (model .+)\n")
 FINALS_S = 120.0
 """Longest wait for the last message after the audio has ended."""
-DECODE_SUM = re.compile(
-    r'^whispercpp_ws_decode_seconds_(sum|count)\{priority="(\w+)"\} (\S+)$', re.M
+COUNTER = re.compile(
+    r"^whispercpp_ws_(?P<name>decode_cpu_seconds|vad_cpu_seconds|encoder_flops|"
+    r"(?:decode|queue|lane|final)_seconds)_(?P<part>total|sum|count)"
+    r'(?:\{\w+="(?P<label>\w+)"\})? (?P<value>\S+)$',
+    re.M,
 )
+"""A sample of one of the counters and histograms that say where time goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,14 @@ class OurServer:
         return self._started().usage()
 
     async def counters(self) -> dict[str, float]:
-        """Return seconds (queue and decode) and number of decodes by priority."""
-        async with aiohttp.ClientSession() as http:
-            async with http.get(f"{self._url}/metrics") as response:
-                return read_counters(await response.text())
+        """Return what it counts, see `read_counters`; nothing when it is gone."""
+        try:
+            async with aiohttp.ClientSession() as http:
+                async with http.get(f"{self._url}/metrics") as response:
+                    return read_counters(await response.text())
+        except aiohttp.ClientError:
+            # The clip that is streamed now fails, and says why.
+            return {}
 
     async def stop(self) -> None:
         """End the server."""
@@ -213,8 +221,15 @@ def _settled(at_s: float, final: Final, lag_ms: int | None) -> SettledText:
 
 
 def read_counters(exposition: str) -> dict[str, float]:
-    """Read the decode times out of Prometheus text."""
-    return {
-        f"{priority}_decode_{'seconds' if kind == 'sum' else 'count'}": float(value)
-        for kind, priority, value in DECODE_SUM.findall(exposition)
-    }
+    """
+    Read what is counted of decodes out of Prometheus text.
+
+    A counter is named as in "decode_cpu_seconds.partial", the sum and the count of a
+    histogram as in "queue_seconds.final.sum".
+    """
+    found = {}
+    for sample in COUNTER.finditer(exposition):
+        part = "" if sample["part"] == "total" else sample["part"]
+        name = ".".join(filter(None, (sample["name"], sample["label"], part)))
+        found[name] = float(sample["value"])
+    return found

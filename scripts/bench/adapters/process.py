@@ -35,10 +35,16 @@ class Usage:
     """CPU seconds, user and system, since each started."""
     rss_bytes: int
     """Resident memory now; pages they share count once for each."""
+    root_cpu_s: float = 0.0
+    """The part of `cpu_s` that is the process's own."""
 
     def since(self, earlier: "Usage") -> "Usage":
         """Return the CPU used since then, and the memory of now."""
-        return Usage(self.cpu_s - earlier.cpu_s, self.rss_bytes)
+        return Usage(
+            cpu_s=self.cpu_s - earlier.cpu_s,
+            rss_bytes=self.rss_bytes,
+            root_cpu_s=self.root_cpu_s - earlier.root_cpu_s,
+        )
 
 
 class ServerProcess:
@@ -108,6 +114,7 @@ class ServerProcess:
             return Usage(
                 cpu_s=sum(_cpu_s(process) for process in tree),
                 rss_bytes=sum(process.memory_info().rss for process in tree),
+                root_cpu_s=_cpu_s(root),
             )
         except psutil.NoSuchProcess as error:
             raise BenchError(f"the server is gone; see {self._log}") from error

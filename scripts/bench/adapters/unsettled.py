@@ -21,6 +21,7 @@ def without_finals(score: ClipScore) -> ClipScore:
         word_latencies_s=(),
         speech_end_to_final_s=None,
         final_delays=(),
+        final_waits=None,
         stability=Stability(),
         invented_words=0,
     )

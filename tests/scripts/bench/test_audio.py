@@ -1,9 +1,14 @@
+import wave
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from scripts.bench.audio import LEAD_S, TAIL_S, load, speech_bounds
-from scripts.bench.manifest import bundled_sample
-from tests.scripts.bench.lines import sound
+from scripts.bench.manifest import GAP_S, bundled_sample
+from tests.scripts.bench.lines import JFK, clip, sound
+from whispercpp_ws.errors import BadAudio
 
 
 RATE = 16_000
@@ -55,3 +60,22 @@ def test_a_click_is_no_speech() -> None:
 @pytest.mark.parametrize("pcm", [silence(1.0), silence(0.01), noise(0.03)])
 def test_silence_and_scraps_have_no_bounds(pcm: bytes) -> None:
     assert speech_bounds(sound(pcm)) is None
+
+
+def test_joined_recordings_are_one_with_silence_between() -> None:
+    first = load(clip(said="x"), lead_s=0.0, tail_s=0.0)
+    both = load(replace(clip(said="x"), more=(JFK,)), lead_s=0.0, tail_s=0.0)
+    gap = bytes(round(GAP_S * 16_000) * 2)
+    assert both.pcm == first.pcm + gap + first.pcm
+    assert both.seconds == pytest.approx(2 * 11.0 + GAP_S)
+
+
+def test_recordings_of_different_rates_are_not_joined(tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    with wave.open(str(other), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(bytes(800))
+    with pytest.raises(BadAudio, match="16000 Hz"):
+        load(replace(clip(said="x"), more=(other,)))

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.manifest import Selection, bundled_sample, read_manifest, select
+from scripts.bench.manifest import (
+    GAP_S,
+    Selection,
+    bundled_sample,
+    joined,
+    read_manifest,
+    select,
+)
+from tests.scripts.bench.lines import clip
 from whispercpp_ws.errors import ConfigError
 
 
@@ -75,3 +83,28 @@ def test_the_bundled_sample_is_there() -> None:
     (clip,) = bundled_sample()
     assert clip.path.is_file()
     assert clip.is_scorable
+
+
+def test_clips_are_joined_until_a_recording_is_long_enough() -> None:
+    clips = [clip(clip_id=name, said=name) for name in ("a", "b")]
+    (found,) = joined(clips, minutes=0.15)
+    # Two seconds each, and 0.7 s between them.
+    assert found.seconds == pytest.approx(4 * 2.0 + 3 * GAP_S)
+    assert found.reference == "a b a b"
+    assert (found.id, len(found.more)) == ("a-and-3-more", 3)
+
+
+def test_only_clips_of_a_language_are_joined_and_only_with_speech() -> None:
+    clips = [
+        clip(said="a"),
+        clip(language="ru", said="б"),
+        clip(language="none", said=""),
+    ]
+    found = joined(clips, minutes=0.01)
+    assert [one.language for one in found] == ["en", "ru"]
+    assert joined(clips, minutes=0.0) == tuple(clips)
+
+
+def test_silence_is_not_joined() -> None:
+    with pytest.raises(ConfigError, match="someone speaks"):
+        joined([clip(language="none", said="")], minutes=1.0)

@@ -137,3 +137,17 @@ def test_words_that_flashed_up_are_counted_at_their_most() -> None:
         settled=(final(3.0, "", utterance=1), final(4.0, "you", utterance=2)),
     )
     assert most_shown_words(timeline) == 4
+
+
+def test_a_finals_endpoint_is_when_the_server_says_that_speech_ended() -> None:
+    timeline = Timeline(
+        speech=(
+            SpeechMark(0.5, True, 0.25),
+            SpeechMark(1.75, False, 1.125),
+            SpeechMark(4.0, False, 3.0),
+        ),
+        settled=(final(2.0, "one", end_s=1.127), final(4.5, "two", end_s=3.5)),
+    )
+    first, second = final_delays(timeline)
+    assert first.endpoint_s == pytest.approx(1.75 - 1.127)
+    assert second.endpoint_s is None

@@ -39,3 +39,40 @@ async def test_one_language_can_be_asked_for_all() -> None:
 async def test_nonspeech_has_no_speech_bounds() -> None:
     runs, _ = await stream_all(FakeAdapter(), CLIPS, Streaming(), lambda _run: None)
     assert [run.bounds is None for run in runs] == [False, True, False]
+
+
+class CountingAdapter(FakeAdapter):
+    """Counts a final of 0.6 + 0.1 + 0.2 s for every clip."""
+
+    async def counters(self) -> dict[str, float]:
+        finals = float(len(self.languages))
+        parts = {"endpoint": 0.6, "queue": 0.1, "decode": 0.2}
+        sums = {f"final_seconds.{p}.sum": s * finals for p, s in parts.items()}
+        counted = {"final_seconds.endpoint.count": finals}
+        return {**sums, **counted, "decode_cpu_seconds.final": 0.5 * finals}
+
+
+async def test_with_one_client_it_is_known_what_each_clip_waited_for() -> None:
+    runs, load = await stream_all(
+        CountingAdapter(), CLIPS, Streaming(), lambda _run: None
+    )
+    waits = [run.waits for run in runs if run.waits]
+    assert [wait.finals for wait in waits] == [1, 1, 1]
+    assert [round(wait.queue_s, 6) for wait in waits] == [0.1, 0.1, 0.1]
+    assert load.cpu is not None
+    assert load.cpu.final == 1.5 / 6.0
+
+
+async def test_with_several_clients_it_is_known_of_the_run_only() -> None:
+    runs, load = await stream_all(
+        CountingAdapter(), CLIPS, Streaming(clients=2), lambda _run: None
+    )
+    assert {run.waits for run in runs} == {None}
+    assert load.counters["final_seconds.endpoint.count"] == 3.0
+
+
+async def test_memory_is_sampled_from_the_start() -> None:
+    _, load = await stream_all(FakeAdapter(), CLIPS, Streaming(), lambda _run: None)
+    assert load.memory[0].rss_bytes == 1_000_000
+    assert 0 <= load.memory[0].at_s < 1.0
+    assert load.speech_s > 0

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
 from scripts.bench.audio import SpeechBounds
+from scripts.bench.costs import FinalWaits
 from scripts.bench.scores import (
     ClipRun,
     ClipScore,
     Spread,
     score_clip,
+    score_languages,
     score_set,
     score_sets,
 )
@@ -76,6 +80,27 @@ def test_delays_are_split_by_the_endpoint() -> None:
 def test_sets_and_languages_are_scored_apart() -> None:
     found = score_sets([score("a", "a"), invented("b"), score("c", "c")], 0.6)
     assert [(part.language, part.clips) for part in found] == [("en", 2), ("none", 1)]
+
+
+def test_what_finals_waited_for_is_spread_over_clips() -> None:
+    runs = [
+        ClipRun(
+            clip(said="a"),
+            BOUNDS,
+            Timeline(settled=(final(2.0, "a"),)),
+            waits=FinalWaits(0.6, queue_s, 0.25, 1),
+        )
+        for queue_s in (0.0, 0.5)
+    ]
+    found = score_set([score_clip(run) for run in runs], 0.6)
+    assert (found.queue_s.p50, found.queue_s.count) == (0.25, 2)
+    assert found.decode_s == Spread(0.25, 0.25, 2)
+
+
+def test_a_language_with_several_sets_has_a_total() -> None:
+    other = replace(score("b", "x"), set="other")
+    (total,) = score_languages([score("a", "a"), other, invented("c")], 0.6)
+    assert (total.set, total.language, total.wer) == ("all", "en", 50.0)
 
 
 def test_a_spread_leaves_out_what_is_missing() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.engines.whispercpp.alignment import AlignmentPreset, preset_for
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper, load_binding
+from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
 from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
 from whispercpp_ws.engines.whispercpp.model_file import read_layout
@@ -33,6 +34,7 @@ class WhisperCppEngine:
         model: str,
         lanes: int,
         aligned: bool,
+        encoder: EncoderShape = UNKNOWN_SHAPE,
         vad: Path | None = None,
     ) -> None:
         languages = _languages(lib, context)
@@ -40,7 +42,7 @@ class WhisperCppEngine:
         self._info = EngineInfo(
             f"whisper.cpp {WHISPER_VERSION}", model, languages, lanes
         )
-        self._model = Model(lib, context, tokenizer, languages, aligned)
+        self._model = Model(lib, context, tokenizer, languages, aligned, encoder)
         self._vad = vad
         self._lock = threading.Lock()
         self._open_lanes = 0
@@ -81,7 +83,15 @@ class WhisperCppEngine:
         if not context:
             raise BadModelFile(f"{path}: libwhisper refuses it: {lib.last_error}")
         aligned = preset is not None
-        return cls(lib, context, model=model, lanes=lanes, aligned=aligned, vad=vad)
+        return cls(
+            lib,
+            context,
+            model=model,
+            lanes=lanes,
+            aligned=aligned,
+            encoder=EncoderShape.of(header),
+            vad=vad,
+        )
 
     @property
     def info(self) -> EngineInfo:

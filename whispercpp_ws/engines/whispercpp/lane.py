@@ -1,7 +1,6 @@
 """One decode at a time on shared weights."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +27,7 @@ from whispercpp_ws.engines.whispercpp.checks import (
     check_max_tokens,
     check_samples,
 )
+from whispercpp_ws.engines.whispercpp.meter import Meter
 from whispercpp_ws.engines.whispercpp.results import (
     Model,
     read_hypothesis,
@@ -85,36 +85,9 @@ class WhisperCppLane:
         A window below 0.2 s, or with a voice detector one without speech, gives an
         empty hypothesis. A cancelled one ends after its encode or its next token.
         """
-        started_s = time.monotonic()
         with self._exclusive():
-            samples, options = request.samples, request.options
-            check_samples(samples, longest=MAX_WINDOW_SAMPLES)
-            check_audio_ctx(options.audio_ctx, len(samples))
-            self._check_options(options)
-            if len(samples) < MIN_WINDOW_SAMPLES:
-                return self._nothing(options, speech_s=None)
-            speech_s = self._speech_s(samples, options)
-            if speech_s is not None and speech_s < MIN_SPEECH_S:
-                return self._nothing(options, speech_s=speech_s)
-            language, probability = self._language_used(samples, options)
-            params = decode_params(
-                self._model.lib,
-                WINDOW,
-                options,
-                language=language,
-                audio_ctx=options.audio_ctx,
-                prompt=self._model.tokenizer.tokenize(options.prompt),
-            )
-            params.n_threads = request.threads
-            self._run_while_wanted(params, samples, is_cancelled)
-            heard = read_hypothesis(
-                self._model,
-                self._state,
-                seconds=request.seconds,
-                language=(language, probability),
-                decode_s=time.monotonic() - started_s,
-            )
-            return replace(heard, speech_s=speech_s)
+            meter = Meter(self._model.encoder, request.threads)
+            return meter.charge(self._decode(request, meter, is_cancelled))
 
     def transcribe(
         self,
@@ -182,6 +155,47 @@ class WhisperCppLane:
             yield
         finally:
             self._busy.release()
+
+    def _decode(
+        self, request: DecodeRequest, meter: Meter, is_cancelled: Cancelled
+    ) -> Hypothesis:
+        samples, options = request.samples, request.options
+        check_samples(samples, longest=MAX_WINDOW_SAMPLES)
+        check_audio_ctx(options.audio_ctx, len(samples))
+        self._check_options(options)
+        if len(samples) < MIN_WINDOW_SAMPLES:
+            return self._nothing(options, speech_s=None)
+        with meter.voice_detection():
+            speech_s = self._speech_s(samples, options)
+        if speech_s is not None and speech_s < MIN_SPEECH_S:
+            return self._nothing(options, speech_s=speech_s)
+        heard = self._heard(request, meter, is_cancelled)
+        return replace(heard, speech_s=speech_s)
+
+    def _heard(
+        self, request: DecodeRequest, meter: Meter, is_cancelled: Cancelled
+    ) -> Hypothesis:
+        samples, options = request.samples, request.options
+        if options.language == "auto" and len(self._model.languages) > 1:
+            meter.note_encode(options.audio_ctx)
+        language, probability = self._language_used(samples, options)
+        params = decode_params(
+            self._model.lib,
+            WINDOW,
+            options,
+            language=language,
+            audio_ctx=options.audio_ctx,
+            prompt=self._model.tokenizer.tokenize(options.prompt),
+        )
+        params.n_threads = request.threads
+        meter.note_encode(options.audio_ctx)
+        self._run_while_wanted(params, samples, is_cancelled)
+        return read_hypothesis(
+            self._model,
+            self._state,
+            seconds=request.seconds,
+            language=(language, probability),
+        )
 
     def _check_options(self, options: DecodeOptions) -> None:
         for language in (options.language, *options.candidates):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper
+from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
 from whispercpp_ws.engines.whispercpp.structs import TokenData
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.words import (
@@ -32,6 +33,7 @@ class Model:
     """Codes by id, as many as the model knows."""
     aligned: bool
     """Whether decodes give word end times (DTW)."""
+    encoder: EncoderShape = UNKNOWN_SHAPE
 
 
 def read_hypothesis(
@@ -40,7 +42,6 @@ def read_hypothesis(
     *,
     seconds: float,
     language: tuple[str, float],
-    decode_s: float,
 ) -> Hypothesis:
     """Read the decode of one window of `seconds`, in a language of a probability."""
     tokens = _text_tokens(model, state, range(model.lib.segment_count(state)))
@@ -52,7 +53,6 @@ def read_hypothesis(
         language_probability=language[1],
         token_count=len(tokens),
         mean_logprob=sum(token.plog for token in tokens) / max(len(tokens), 1),
-        decode_s=decode_s,
     )
 
 

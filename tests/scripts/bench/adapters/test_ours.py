@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 from aiohttp import web
 
 from scripts.bench.adapters.ours import (
     LISTENING,
     OurOptions,
+    OurServer,
     read_counters,
     stream_to,
 )
@@ -22,6 +25,7 @@ from tests.scripted_server import (
 )
 from whispercpp_ws.cli.serve import Address, greeting
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.metrics import Metrics
 
 
 SPEECH = '{"type":"speech","state":"start","ts":0.5}'
@@ -88,13 +92,24 @@ async def test_a_refused_connection_is_a_failure() -> None:
     assert found.failure
 
 
-def test_decode_times_are_read_by_priority() -> None:
-    name = "whispercpp_ws_decode_seconds"
-    text = f'{name}_count{{priority="final"}} 3.0\n{name}_sum{{priority="final"}} 1.5\n'
-    assert read_counters(text) == {
-        "final_decode_count": 3.0,
-        "final_decode_seconds": 1.5,
+def test_what_the_server_counts_is_read_from_what_it_shows() -> None:
+    metrics = Metrics()
+    metrics.decode_cpu_s.labels("partial").inc(0.25)
+    metrics.vad_cpu_s.inc(0.5)
+    metrics.encoder_flops.labels("final").inc(3e9)
+    metrics.final_s.labels("queue").observe(0.125)
+    assert read_counters(metrics.exposition().decode()) == {
+        "decode_cpu_seconds.partial": 0.25,
+        "vad_cpu_seconds": 0.5,
+        "encoder_flops.final": 3e9,
+        "final_seconds.queue.sum": 0.125,
+        "final_seconds.queue.count": 1.0,
     }
+
+
+async def test_a_server_that_is_gone_counts_nothing(tmp_path: Path) -> None:
+    server = OurServer(OurOptions("base", "q8_0", 600), tmp_path / "log")
+    assert await server.counters() == {}
 
 
 def test_the_servers_greeting_is_understood() -> None:
