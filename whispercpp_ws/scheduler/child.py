@@ -6,12 +6,10 @@ the host's business.
 """
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import os
 import signal
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from whispercpp_ws.errors import (
     error_from_code,
 )
 from whispercpp_ws.scheduler.cost import CostModel, frames_of
+from whispercpp_ws.scheduler.pipe import widen
 from whispercpp_ws.scheduler.wire import (
     Cancel,
     Decode,
@@ -42,13 +41,6 @@ from whispercpp_ws.scheduler.wire import (
 )
 from whispercpp_ws.transcript import Hypothesis
 
-
-if sys.platform == "linux":
-    import fcntl
-
-PIPE_BYTES = 1 << 20
-"""Of the pipe to the process; what Linux grants to everybody. 10 s of audio, 640 kB,
-then cross in one piece instead of ten, with a switch between the processes each."""
 
 READ_BYTES = 1 << 16
 """One read from the pipe; results are a few kilobytes."""
@@ -119,7 +111,7 @@ class Child:
         self._loaded: asyncio.Future[EngineInfo] = self._loop.create_future()
         self._reading = asyncio.create_task(self._read())
         self._beating: asyncio.Task[None] | None = None
-        _widen(process)
+        widen(process)
 
     @classmethod
     async def start(
@@ -351,12 +343,3 @@ class Child:
             self._loaded.set_exception(DiedLoading(f"{self.obituary} while loading"))
         # Those who wait for a lane wake one another: each finds the process ended.
         self._lanes.release()
-
-
-def _widen(process: Process) -> None:
-    """Let a window cross in one piece; where the system refuses, it takes longer."""
-    if sys.platform != "linux" or process.stdin is None:
-        return
-    pipe = process.stdin.transport.get_extra_info("pipe")
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
