@@ -11,6 +11,7 @@ Every error of the package, in one tree.
     │   │       └── UnknownSession
     │   ├── AudioBeforeStart
     │   ├── AlreadyStarted
+    │   ├── SessionTaken          another connection took the session up
     │   ├── BadAudio              NaN, or a last sample cut in half
     │   ├── FrameTooLarge
     │   ├── AudioTooFast
@@ -128,6 +129,14 @@ class AlreadyStarted(PeerError):
     """Raised when a second `start` comes on one connection."""
 
     code = "already_started"
+
+
+class SessionTaken(PeerError):
+    """Raised when a newer connection has taken the session up with `resume`."""
+
+    code = "session_taken"
+    http_status = 409
+    close_code = 4409
 
 
 class BadAudio(PeerError):

@@ -12,6 +12,12 @@ from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.transcript import Word
 
 
+def whole_ms(seconds: float) -> int:
+    """Round down to milliseconds, in which offsets are said on the wire."""
+    # The addition undoes what binary fractions take off 2.401; a sample is 60 us.
+    return int(seconds * 1000 + 1e-6)
+
+
 class Encoding(Enum):
     """How a sample is written in bytes; the value is its native wire name."""
 
@@ -40,6 +46,14 @@ class AudioFormat:
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
         return self.encoding.sample_bytes * self.channels
+
+    def byte_at(self, offset_s: float) -> int:
+        """Return where the first whole sample at an offset of the wire begins."""
+        return whole_ms(offset_s) * self.rate // 1000 * self.frame_bytes
+
+    def offset_at(self, byte: int) -> float:
+        """Return the last offset of the wire that is not after a byte."""
+        return byte // self.frame_bytes * 1000 // self.rate / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,22 @@ class Metrics:
         self.dropped_partials = self._counter(
             "dropped_partials", "Partials a slow reader did not get"
         )
+        self.slow_readers = self._counter(
+            "slow_readers", "Connections dropped because the peer did not read", "limit"
+        )
+        self.pauses = self._counter(
+            "read_pauses", "Times a socket was not read because decodes lagged behind"
+        )
+        self.kept_sessions = self._gauge(
+            "kept_sessions", "Sessions without a connection that can be resumed"
+        )
+        self.resumed = self._counter("resumed_sessions", "Sessions taken up again")
+        self.dropped_sessions = self._counter(
+            "dropped_sessions", "Kept sessions that nobody took up in time", "reason"
+        )
+        self.dropped_finals = self._counter(
+            "dropped_finals", "Finals of sessions that nobody took up in time"
+        )
         self.decode_s = self._histogram(
             "decode_seconds", "From request to hypothesis", "priority", DECODE_BUCKETS_S
         )

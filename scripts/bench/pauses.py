@@ -1,7 +1,7 @@
 """Pauses in a recording, by level alone, and the words that stand at them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -106,32 +106,6 @@ def in_silence(words: Sequence[Word], pauses: Sequence[Pause]) -> int:
         any(pause.start_s < middle < pause.end_s for pause in pauses)
         for middle in middles
     )
-
-
-def out_of_silence(words: Sequence[Word], silences: Sequence[Pause]) -> list[Word]:
-    """
-    Move the edges of words to those of silences that they reach into.
-
-    A word keeps its longer side where a silence lies inside of it.
-    """
-    moved = []
-    for word in words:
-        for silence in silences:
-            if silence.start_s < word.end_s and word.start_s < silence.end_s:
-                word = _beside(word, silence)
-        moved.append(word)
-    return moved
-
-
-def _beside(word: Word, silence: Pause) -> Word:
-    before_s = silence.start_s - word.start_s
-    after_s = word.end_s - silence.end_s
-    if max(before_s, after_s) <= 0:
-        # Said in silence, as far as anyone can tell: there is no better place.
-        return word
-    if after_s > before_s:
-        return replace(word, start_s=silence.end_s)
-    return replace(word, end_s=silence.start_s)
 
 
 def absolute_percentiles(errors: Sequence[float]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from scripts.bench.pauses import PAUSE_S, Pause, out_of_silence
+from scripts.bench.pauses import PAUSE_S, Pause
 from whispercpp_ws.decoding import (
     SAMPLE_RATE,
     DecodeOptions,
@@ -16,12 +16,13 @@ from whispercpp_ws.engines.whispercpp.words import with_spread_times
 from whispercpp_ws.session.tuning import Tuning
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
 from whispercpp_ws.session.window import trimmed_options
+from whispercpp_ws.session.word_times import out_of_silence
 from whispercpp_ws.transcript import Hypothesis, Word
 
 
 SOURCES = ("dtw", "dtw+vad", "tokens", "spread")
-"""Alignment in the decode itself; the same with edges moved out of what webrtcvad takes
-for silence; token timestamps of a second decode, on the full window; the words of the
+"""Alignment in the decode itself; the same with edges moved out of silence, as sessions
+do; token timestamps of a second decode, on the full window; the words of the
 first spread evenly over the window by their characters."""
 
 
@@ -52,10 +53,12 @@ class Decoders:
         aligned = self._aligned.decode(_request(samples, language))
         spread = with_spread_times(aligned.words, len(samples) / SAMPLE_RATE)
         extra_s = aligned.cost.cpu_s - plain.cost.cpu_s
-        voiced = out_of_silence(aligned.words, silences(samples))
+        voiced = out_of_silence(
+            aligned.words, [(s.start_s, s.end_s) for s in silences(samples)]
+        )
         return {
             "dtw": Timed(aligned.words, extra_s),
-            "dtw+vad": Timed(tuple(voiced), extra_s),
+            "dtw+vad": Timed(voiced, extra_s),
             "tokens": _by_tokens(self._plain, samples, language),
             "spread": Timed(spread, 0.0),
         }

@@ -131,7 +131,7 @@ async def test_no_server_is_one_clear_sentence(unused_tcp_port: int) -> None:
 async def test_a_server_that_answers_late_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("whispercpp_ws.client.client.CONNECT_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("whispercpp_ws.client.link.CONNECT_TIMEOUT_S", 0.0)
     async with serving(playing(END)) as url:
         with pytest.raises(ServiceError, match="no answer in 0 s"):
             await TranscriptionClient.connect(url, OPTIONS)

@@ -98,6 +98,7 @@ async def test_a_peer_that_does_not_read_is_dropped(
     with caplog.at_level("WARNING"):
         await site.shared.all_left.wait()
     assert "the peer took no frame for 0.2 s" in caplog.text
+    assert site.value("slow_readers_total", limit="send_timeout") == 1
     peer.writer.close()
 
 
@@ -164,3 +165,36 @@ async def test_drain_tells_a_peer_that_has_not_started(make_site: MakeSite) -> N
     assert len(site.shared.connections) == 1
     drained, (_texts, code) = await asyncio.gather(drain(site.app), peer.until_close())
     assert (drained, code) == (True, 1001)
+
+
+async def test_a_drain_finishes_sessions_that_nobody_holds(
+    make_site: MakeSite, speech: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    decoder = BlockedDecoder()
+    site = await make_site(decoder=decoder)
+    peer = await RawPeer.connect(server_of(site))
+    peer.send(TEXT, START)
+    peer.send(BINARY, speech[:48_000])
+    await decoder.asked.wait()
+    peer.writer.transport.abort()
+    await site.shared.all_left.wait()
+    decoder.gate.set()
+    with caplog.at_level("INFO"):
+        assert await drain(site.app)
+    assert "(drain): nobody took its 1 finals" in caplog.text
+    assert site.value("kept_sessions") == 0
+
+
+async def test_a_drain_ends_when_its_time_is_over(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    decoder = BlockedDecoder()
+    site = await make_site(Config(limits=LimitConfig(drain_s=0.05)), decoder)
+    peer = await RawPeer.connect(server_of(site))
+    peer.send(TEXT, START)
+    peer.send(BINARY, speech[:48_000])
+    await decoder.asked.wait()
+    assert not await drain(site.app)
+    decoder.gate.set()
+    _texts, code = await peer.until_close()
+    assert code == 1001

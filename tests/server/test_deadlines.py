@@ -67,6 +67,12 @@ def test_a_pause_as_long_as_the_backlog_is_too_fast() -> None:
     assert code(deadlines, 131.0) == "audio_too_fast"
 
 
+def test_pauses_are_news_every_half_minute() -> None:
+    deadlines = started()
+    due = [now_s for now_s in range(100, 170) if deadlines.is_warning_due(now_s)]
+    assert due == [100, 130, 160]
+
+
 def test_quiet_is_without_audio_not_without_frames() -> None:
     deadlines = started()
     deadlines.note_frame(now_s=101.4)

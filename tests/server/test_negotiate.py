@@ -3,7 +3,7 @@
 import pytest
 
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import BadMessage, BadStart, UnknownModel, UnknownSession
+from whispercpp_ws.errors import BadMessage, BadStart, UnknownModel
 from whispercpp_ws.events import Reconfigure, SessionOptions, Start
 from whispercpp_ws.server.negotiate import accepted_options, check_change
 
@@ -35,12 +35,6 @@ def test_auto_is_settled_where_there_is_one_language() -> None:
     options = accepted_options(Start(SessionOptions()), ENGLISH)
     assert options.language == "en"
     assert accepted_options(Start(SessionOptions()), INFO).language == "auto"
-
-
-def test_sessions_cannot_be_resumed_yet() -> None:
-    with pytest.raises(UnknownSession) as refused:
-        accepted_options(Start(SessionOptions(), resume="abc"), INFO)
-    assert refused.value.field == "resume"
 
 
 def test_changes_are_checked_the_same_way() -> None:

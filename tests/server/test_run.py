@@ -5,11 +5,16 @@ import os
 import signal
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import (
+    ClientSession,
+    ClientWebSocketResponse,
+    WSMsgType,
+    WSServerHandshakeError,
+)
 
 from tests.server.peers import BlockedDecoder, ScriptedDecoder, rest
 from tests.server.raw import HANDSHAKE
-from whispercpp_ws.config import Config, ListenConfig
+from whispercpp_ws.config import Config, LimitConfig, ListenConfig
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.app import create_app
@@ -26,9 +31,10 @@ class Server:
 
     def __init__(self, decoder: Decoder, *, drain_s: float = 5.0) -> None:
         self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        app = create_app(Config(), decoder, Metrics())
+        config = Config(limits=LimitConfig(drain_s=drain_s))
+        app = create_app(config, decoder, Metrics())
         self.task = asyncio.create_task(
-            run_app(app, ANY_PORT, on_listening=self._port.set_result, drain_s=drain_s)
+            run_app(app, ANY_PORT, on_listening=self._port.set_result)
         )
 
     async def url(self) -> str:
@@ -64,6 +70,29 @@ async def hang_in_a_decode(
     await socket.send_json({"op": "start", "lang": "en"})
     await socket.send_bytes(speech[:48_000])
     return socket
+
+
+async def test_while_it_drains_no_session_begins_and_none_is_taken_up(
+    speech: bytes,
+) -> None:
+    decoder = BlockedDecoder()
+    server = Server(decoder, drain_s=600)
+    async with ClientSession() as http:
+        socket = await hang_in_a_decode(http, server, speech)
+        await decoder.asked.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with http.get(await server.url() + "/health/ready") as response:
+            assert response.status == 503
+        with pytest.raises(WSServerHandshakeError) as refused:
+            await http.ws_connect(await server.url() + "/stt")
+        assert refused.value.status == 503
+        assert refused.value.headers is not None
+        assert refused.value.headers["Retry-After"] == "5"
+        decoder.gate.set()
+        messages = await rest(socket)
+        assert "final" in [message["type"] for message in messages]
+        assert (messages[-1]["code"], socket.close_code) == ("draining", 1001)
+    assert await server.task
 
 
 async def test_a_drain_that_cannot_finish_gives_up(speech: bytes) -> None:

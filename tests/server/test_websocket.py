@@ -18,7 +18,7 @@ from tests.server.peers import (
     wait_for,
 )
 from whispercpp_ws.config import Config, LimitConfig
-from whispercpp_ws.decoding import Priority
+from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS
 from whispercpp_ws.errors import (
     DecodeFailed,
@@ -29,10 +29,25 @@ from whispercpp_ws.errors import (
 )
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
+from whispercpp_ws.transcript import Hypothesis
 
 
 def limited(**limits: Any) -> Config:
     return Config(limits=LimitConfig(**limits))
+
+
+class SlowFor(ScriptedDecoder):
+    """Answer one session only when `gate` is set, and others at once."""
+
+    def __init__(self, slow_session: str) -> None:
+        super().__init__()
+        self.slow_session = slow_session
+        self.gate = asyncio.Event()
+
+    async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
+        if session_id == self.slow_session:
+            await self.gate.wait()
+        return await super().decode(session_id, request)
 
 
 async def say(
@@ -90,7 +105,8 @@ async def test_any_framing_of_the_audio_gives_the_same_finals(
     await start(socket)
     await say(socket, speech[:128_000], frame_bytes=frame_bytes)
     await socket.send_json({"op": "end"})
-    assert finals(await rest(socket)) == [" ".join(DEFAULT_WORDS)]
+    said = [" ".join(DEFAULT_WORDS[:4]), DEFAULT_WORDS[0]]
+    assert finals(await rest(socket)) == said
 
 
 async def test_flush_finishes_the_open_utterance(
@@ -342,7 +358,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(
     make_site: MakeSite, speech: bytes
 ) -> None:
     decoder = BlockedDecoder()
-    site = await make_site(decoder=decoder)
+    site = await make_site(limited(resume_grace_s=0), decoder)
     socket = await site.connect()
     await start(socket)
     await socket.send_bytes(speech[:48_000])
@@ -399,6 +415,46 @@ async def test_audio_that_nobody_can_decode_ends_with_4413(
     assert messages[-1]["code"] == "audio_too_fast"
     assert finals(messages)
     assert socket.close_code == 4413
+
+
+async def test_a_client_whose_audio_waits_is_warned_once(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    decoder = BlockedDecoder()
+    site = await make_site(limited(pause_backlog_s=0.5), decoder)
+    socket = await site.connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech + speech)
+    warning = await wait_for(socket, "warning")
+    decoder.gate.set()
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    assert (warning["code"], "more than 0.5 s" in warning["message"]) == (
+        "backlog",
+        True,
+    )
+    assert "warning" not in kinds(messages)
+    assert messages[-1]["offset"] == 22.0
+    assert site.value("read_pauses_total") >= 1
+
+
+async def test_an_upload_that_waits_keeps_nobody_else_waiting(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    decoder = SlowFor("upload")
+    site = await make_site(limited(pause_backlog_s=0.5), decoder)
+    upload, live = await site.connect(), await site.connect()
+    decoder.slow_session = (await start(upload, lang="en"))["session"]
+    for _ in range(8):
+        await upload.send_bytes(speech)
+    await wait_for(upload, "warning")
+    await start(live, lang="en")
+    await live.send_bytes(speech[:48_000])
+    await live.send_json({"op": "end"})
+    assert finals(await rest(live)) == ["one two three"]
+    decoder.gate.set()
+    await upload.send_json({"op": "end"})
+    assert (await rest(upload))[-1]["offset"] == 88.0
 
 
 async def test_fast_audio_waits_for_decodes_and_loses_nothing(

@@ -13,7 +13,7 @@ SILENCE = VoiceFrame(False, 0.0)
 
 
 def endpointer(**tuning: float) -> Endpointer:
-    return Endpointer(Tuning(**tuning), endpoint_ms=600)  # type: ignore[arg-type]
+    return Endpointer(Tuning(release_ms=0, **tuning), endpoint_ms=600)  # type: ignore[arg-type]
 
 
 def feed(listener: Endpointer, frame: VoiceFrame, seconds: float) -> list[Signal]:
@@ -125,3 +125,10 @@ def test_utterances_never_overlap_nor_outlast_the_limit(voiced: list[bool]) -> N
             assert last_end <= ended.start <= ended.speech_end <= listener.position
             assert ended.speech_end - ended.start <= 5.0 * SAMPLE_RATE + FRAME_SAMPLES
             last_end = ended.speech_end
+
+
+def test_a_little_silence_is_the_end_of_a_word_and_not_counted() -> None:
+    listener = Endpointer(Tuning(release_ms=100), endpoint_ms=600)
+    feed(listener, VOICE, 1)
+    assert feed(listener, SILENCE, 0.68) == []
+    assert feed(listener, SILENCE, 0.02) == [Signal.ENDED]

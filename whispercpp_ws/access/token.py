@@ -33,6 +33,8 @@ class Grant:
 
     expires_at: float
     """Unix time; the connection must not outlive it."""
+    subject: str = ""
+    """`sub` of the token; sessions are taken up again by the same one only."""
 
 
 class TokenChecker:
@@ -78,7 +80,9 @@ class TokenChecker:
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError
         _check_header(jwt.get_unverified_header(token))
-        return Grant(self._checked_expiry(self._verified_claims(token)))
+        claims = self._verified_claims(token)
+        # PyJWT refuses a `sub` that is no string.
+        return Grant(self._checked_expiry(claims), str(claims.get("sub", "")))
 
     def _verified_claims(self, token: str) -> Claims:
         config = self._config

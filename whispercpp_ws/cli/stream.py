@@ -100,7 +100,7 @@ async def stream_file(job: StreamJob, display: Display) -> None:
     """
     with AudioFile.open(job.file) as file:
         async with await TranscriptionClient.connect(
-            job.url, _options(job, file), token=job.token
+            job.url, _options(job, file), token=job.token, note=_say
         ) as client:
             sender = asyncio.create_task(_send(client, _audio(job, file)))
             try:
@@ -127,6 +127,10 @@ async def _receive(client: TranscriptionClient, display: Display) -> None:
         display.show(message)
         if isinstance(message.event, Failed):
             raise message.event.error
+
+
+def _say(note: str) -> None:
+    print(f"whispercpp-ws: {note}", file=sys.stderr, flush=True)
 
 
 def _audio(job: StreamJob, file: AudioFile) -> AsyncIterator[bytes]:

@@ -1,38 +1,48 @@
-"""A client of the native dialect over WebSocket."""
+"""A client of the native dialect over WebSocket, which survives lost connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
 
+from whispercpp_ws.client.backoff import Backoff, Outage
+from whispercpp_ws.client.link import (
+    DEFAULT_URL,
+    RETRYABLE_CLOSE,
+    Connector,
+    HttpConnector,
+    Link,
+)
+from whispercpp_ws.client.news import News
+from whispercpp_ws.client.replay import Item, ReplayLog
 from whispercpp_ws.errors import BadJson, ServiceError, SpeechError
 from whispercpp_ws.events import (
-    Command,
+    Acknowledged,
     End,
     Ended,
     Event,
     Failed,
     Flush,
     Hold,
+    Ready,
     SessionOptions,
     Start,
 )
 from whispercpp_ws.protocols import native
 
 
-DEFAULT_URL = "ws://127.0.0.1:2700/stt"
+__all__ = ["DEFAULT_URL", "Backoff", "Message", "TranscriptionClient"]
 
 MAX_FRAME_BYTES = 64 * 1024
 """Audio frames sent; servers accept 1 MiB, and small frames keep latency even."""
 
-MAX_MESSAGE_BYTES = 1 << 20
-"""Messages received; a final of 25 s with words is below 30 kB."""
+CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED}
+DEFAULT_BACKOFF = Backoff()
 
-CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
-"""How long the closing handshake may take; the transcript is complete by then."""
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +54,44 @@ class Message:
     """The frame as it came."""
 
 
+def _ignore(_text: str) -> None:
+    """Take the notes of a client that wants none."""
+
+
 class TranscriptionClient:
     """
-    One session on a server.
+    One session on a server, over as many connections as it takes.
 
     Send and iterate at the same time, from two tasks: a server that nobody listens
-    to stops reading. Iteration ends after `Ended` or `Failed`.
+    to stops reading, and a lost connection is opened again while one iterates. What
+    the server has not settled is sent again then, and no final comes twice. Iteration
+    ends after `Ended` or `Failed`.
     """
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
-        socket: aiohttp.ClientWebSocketResponse,
+        connector: Connector,
         url: str,
+        start: Start,
+        *,
+        backoff: Backoff = DEFAULT_BACKOFF,
+        note: Note = _ignore,
     ) -> None:
-        self._http = http
-        self._socket = socket
+        self._connector = connector
         self._url = url
+        self._start = start
+        self._note = note
+        self._log = ReplayLog(start.options.audio)
+        self._news = News()
+        self._outage = Outage(backoff)
+        self._link: Link | None = None
+        self._session_id: str | None = None
+        self._is_up = False
+        self._gate = asyncio.Event()
+        """Closed to senders while somebody who iterates connects again."""
+        self._gate.set()
+        self._is_reading = False
+        self._is_over = False
 
     @classmethod
     async def connect(
@@ -69,52 +100,63 @@ class TranscriptionClient:
         options: SessionOptions,
         *,
         token: str | None = None,
+        backoff: Backoff = DEFAULT_BACKOFF,
+        note: Note = _ignore,
     ) -> "TranscriptionClient":
         """
         Open a connection and start a session; `Ready` is the first event.
 
+        `note` gets a sentence whenever the connection is lost or there again.
+
         Raises:
-            ServiceError: no server answers there, or it refused the connection.
+            ServiceError: no server answers there, or it cannot serve now.
+            PeerError: it refuses the connection, and will again.
         """
-        http = aiohttp.ClientSession()
+        start = Start(options, token=token)
+        client = cls(HttpConnector(), url, start, backoff=backoff, note=note)
         try:
-            socket = await _open_socket(http, url)
+            await client.open()
         except SpeechError:
-            await http.close()
+            await client.close()
             raise
-        client = cls(http, socket, url)
-        await client._send(Start(options, token=token))
         return client
+
+    async def open(self) -> None:
+        """Open the first connection and ask for a session; raises as `connect`."""
+        self._link = await self._connector.open(self._url)
+        # One that breaks at once is opened again like one that breaks later.
+        with suppress(ConnectionError, aiohttp.ClientError):
+            await self._link.send_str(native.encode_command(self._start))
+            self._is_up = True
 
     async def send_audio(self, audio: bytes) -> None:
         """
         Send audio of the format that `connect` named, cut anywhere, of any length.
 
-        Waits while the server is behind. Raises ServiceError when the connection is
-        gone; iterating tells why.
+        Waits while the server is behind or away. Raises ServiceError when the session
+        is over; iterating tells why.
         """
         for start in range(0, len(audio), MAX_FRAME_BYTES):
-            try:
-                await self._socket.send_bytes(audio[start : start + MAX_FRAME_BYTES])
-            except (ConnectionError, aiohttp.ClientError) as error:
-                raise self._lost() from error
+            await self._put(bytes(audio[start : start + MAX_FRAME_BYTES]))
 
     async def flush(self) -> None:
         """Ask for the open utterance to be finished now."""
-        await self._send(Flush())
+        await self._put(Flush())
 
     async def hold(self) -> None:
         """Keep utterances open through silence until the next `flush`."""
-        await self._send(Hold())
+        await self._put(Hold())
 
     async def end(self) -> None:
         """Say that no more audio comes; the remaining finals and `Ended` follow."""
-        await self._send(End())
+        await self._put(End())
 
     async def close(self) -> None:
         """Close the connection; finals not yet received are lost."""
-        await self._socket.close()
-        await self._http.close()
+        self._finish()
+        if self._link is not None:
+            await self._link.close()
+        await self._connector.close()
 
     async def __aenter__(self) -> "TranscriptionClient":
         return self
@@ -129,27 +171,138 @@ class TranscriptionClient:
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         """
-        Yield each message as it comes.
+        Yield each message as it comes, once.
 
         Raises:
-            ServiceError: the connection was lost before the session's last event.
+            ServiceError: the connection was lost and could not be had again.
+            PeerError: the server does not let the client go on.
             BadJson: the server sent something that is not of this dialect.
         """
-        async for frame in self._socket:
-            message = _message(frame)
-            yield message
-            if isinstance(message.event, Ended | Failed):
-                return
-        raise self._lost()
-
-    async def _send(self, command: Command) -> None:
+        self._is_reading = True
         try:
-            await self._socket.send_str(native.encode_command(command))
+            while not self._is_over:
+                if (message := await self._next()) is not None:
+                    yield message
+        except SpeechError:
+            self._finish()
+            raise
+        finally:
+            self._is_reading = False
+            self._gate.set()
+
+    # Sending
+
+    async def _put(self, item: Item) -> None:
+        """Note and send; what cannot be sent is replayed on the next connection."""
+        if self._is_over:
+            raise self._lost()
+        self._log.add(item)
+        if self._link is not None and self._is_up:
+            await self._try_to_send(self._link, item)
+        await self._gate.wait()
+
+    async def _try_to_send(self, link: Link, item: Item) -> None:
+        try:
+            await _send(link, item)
+        except (ConnectionError, aiohttp.ClientError):
+            if link is self._link:
+                self._note_down()
+
+    # Receiving
+
+    async def _next(self) -> Message | None:
+        """Return the next message that is new, or None after some that is not."""
+        assert self._link is not None, "connect() opens one"
+        frame = await self._link.receive()
+        if frame.type in CLOSED or frame.type is aiohttp.WSMsgType.ERROR:
+            message = await self._reconnect()
+            is_first = self._session_id is None
+            self._take(message.event)
+            return message if is_first else None
+        message = _message(frame)
+        if not self._news.is_new(message.event):
+            return None
+        self._outage.note_news()
+        self._take(message.event)
+        return message
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Ready):
+            self._session_id = event.session_id
+        elif isinstance(event, Acknowledged):
+            self._log.settle(event.offset_s)
+        elif isinstance(event, Ended | Failed):
+            self._finish()
+
+    # Connecting again
+
+    async def _reconnect(self) -> Message:
+        """Try until a server has taken the session up; returns its `Ready`."""
+        error: SpeechError = self._lost()
+        self._note_down()
+        if self._link is not None and self._link.close_code not in RETRYABLE_CLOSE:
+            raise error
+        while (wait_s := self._outage.next_wait_s()) is not None:
+            self._note(f"{error}; trying again in {wait_s:.1f} s")
+            await self._outage.backoff.sleep(wait_s)
+            try:
+                return await self._resume()
+            except SpeechError as again:
+                if not again.retryable:
+                    raise
+                error = again
+        raise error
+
+    async def _resume(self) -> Message:
+        """Open a connection, take the session up, and replay what is not settled."""
+        if self._link is not None:
+            await self._link.close()
+        self._link = link = await self._connector.open(self._url)
+        restart = self._restart(self._log.settled_s)
+        try:
+            await link.send_str(native.encode_command(restart))
+            message = _message(await link.receive())
+            ready = _ready(message.event)
+            await self._replay(link, ready.offset_s)
         except (ConnectionError, aiohttp.ClientError) as error:
             raise self._lost() from error
+        self._is_up = True
+        self._gate.set()
+        self._note(f"connected again; the server goes on at {ready.offset_s:.1f} s")
+        return message
+
+    def _restart(self, offset_s: float) -> Start:
+        if self._session_id is None:
+            return self._start
+        return Start(
+            self._start.options,
+            token=self._start.token,
+            resume=self._session_id,
+            offset_s=offset_s,
+        )
+
+    async def _replay(self, link: Link, offset_s: float) -> None:
+        """Send the log again, with what is added to it meanwhile."""
+        if not self._log.can_replay(offset_s):
+            raise SpeechError(f"the audio after {offset_s:g} s is no longer kept")
+        number = 0
+        while number < self._log.next_number:
+            until = self._log.next_number
+            for item in self._log.after(offset_s, number=number):
+                await _send(link, item)
+            number = until
+
+    def _note_down(self) -> None:
+        self._is_up = False
+        if self._is_reading:
+            self._gate.clear()
+
+    def _finish(self) -> None:
+        self._is_over = True
+        self._gate.set()
 
     def _lost(self) -> ServiceError:
-        code = self._socket.close_code
+        code = self._link.close_code if self._link is not None else None
         how = f" (close code {code})" if code else ""
         return ServiceError(
             f"the connection to {self._url} was lost before the end of the "
@@ -157,46 +310,25 @@ class TranscriptionClient:
         )
 
 
-async def _open_socket(
-    http: aiohttp.ClientSession, url: str
-) -> aiohttp.ClientWebSocketResponse:
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await http.ws_connect(
-                url,
-                max_msg_size=MAX_MESSAGE_BYTES,
-                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
-            )
-    except aiohttp.WSServerHandshakeError as error:
-        raise _refused(url, error) from error
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise ServiceError(
-            f"{url}: expected an address such as {DEFAULT_URL}", field="url"
-        ) from error
-    except TimeoutError as error:
-        raise _unreachable(url, f"no answer in {CONNECT_TIMEOUT_S:g} s") from error
-    except (OSError, aiohttp.ClientError) as error:
-        raise _unreachable(url, _reason(error)) from error
+async def _send(link: Link, item: Item) -> None:
+    if isinstance(item, bytes):
+        await link.send_bytes(item)
+    else:
+        await link.send_str(native.encode_command(item))
+
+
+def _ready(event: Event) -> Ready:
+    if isinstance(event, Failed):
+        raise event.error
+    if not isinstance(event, Ready):
+        raise BadJson(f"expected `ready` first, got {type(event).__name__.lower()}")
+    return event
 
 
 def _message(frame: aiohttp.WSMessage) -> Message:
+    if frame.type in CLOSED or frame.type is aiohttp.WSMsgType.ERROR:
+        raise ConnectionResetError("the server closed the connection")
     if frame.type is not aiohttp.WSMsgType.TEXT:
         raise BadJson(f"expected a text frame from the server, got {frame.type.name}")
     text: str = frame.data
     return Message(native.decode_event(text), text)
-
-
-def _refused(url: str, error: aiohttp.WSServerHandshakeError) -> ServiceError:
-    retry = error.headers.get("Retry-After", "") if error.headers else ""
-    later = f"; try again in {retry} s" if retry else ""
-    return ServiceError(f"{url} refused the connection with HTTP {error.status}{later}")
-
-
-def _unreachable(url: str, reason: str) -> ServiceError:
-    return ServiceError(
-        f"no server answers at {url} ({reason}); start one with `whispercpp-ws serve`"
-    )
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -56,6 +56,18 @@ class LimitConfig:
     send_timeout_s: float = 10.0
     heartbeat_s: float = 40.0
     """aiohttp wants the pong within half of it; 20 s is what vosk-server allows."""
+    resume_grace_s: float = 30.0
+    """A session outlives its connection by this; a phone changes networks in 10 s."""
+    resume_sessions: int = 100
+    """Sessions kept without a connection, all peers together."""
+    resume_bytes: int = 128 << 20
+    """Memory of those: the audio they have not settled, 25 s of it being 3.2 MB."""
+    resume_events: int = 256
+    """Events of one session kept for a peer that has not confirmed them: finals of
+    some minutes."""
+    drain_s: float = 25.0
+    """A 25 s utterance decodes in a fraction of it, and supervisors kill after 30 s
+    or more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,42 @@ OPTIONS = (
         "time between pings, in seconds; a pong must come within half of it",
     ),
     Option(
+        "resume-grace",
+        "limits",
+        "resume_grace_s",
+        Decimal(0, 3600),
+        "time a session is kept for `resume` after its connection broke, in seconds; "
+        "0 keeps none",
+    ),
+    Option(
+        "resume-sessions",
+        "limits",
+        "resume_sessions",
+        Whole(1, 100_000),
+        "most sessions kept so; for a new one, the oldest of who has most is dropped",
+    ),
+    Option(
+        "resume-bytes",
+        "limits",
+        "resume_bytes",
+        Whole(1 << 20, 1 << 40),
+        "most memory of sessions kept so, in bytes",
+    ),
+    Option(
+        "resume-events",
+        "limits",
+        "resume_events",
+        Whole(16, 100_000),
+        "messages of a session kept until its client confirms them",
+    ),
+    Option(
+        "drain",
+        "limits",
+        "drain_s",
+        Decimal(0, 3600),
+        "time to finish open sessions in after SIGTERM, in seconds",
+    ),
+    Option(
         "model",
         "models",
         "model",

@@ -17,6 +17,7 @@ from whispercpp_ws.events import (
     SpeechEnded,
     SpeechStarted,
     Warned,
+    whole_ms,
 )
 from whispercpp_ws.protocols.fields import Fields
 from whispercpp_ws.protocols.json_object import JsonObject, parse_json_object
@@ -94,7 +95,7 @@ def _ready_body(event: Ready) -> JsonObject:
         "session": event.session_id,
         "model": event.model,
         "lang": event.language,
-        "offset": round(event.offset_s, 3),
+        "offset": whole_ms(event.offset_s) / 1000,
     }
 
 
@@ -147,7 +148,8 @@ def _word_body(word: Word) -> JsonObject:
 
 @_body.register
 def _acknowledged_body(event: Acknowledged) -> JsonObject:
-    return {"type": "ack", "offset": round(event.offset_s, 3)}
+    # Down: rounded up, it would let a client forget audio that is not settled.
+    return {"type": "ack", "offset": whole_ms(event.offset_s) / 1000}
 
 
 @_body.register

@@ -24,6 +24,7 @@ from whispercpp_ws.server.middleware import (
     name_request,
     refuse_origins,
 )
+from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.server.websocket import serve_native
 from whispercpp_ws.session.session import Session
@@ -66,7 +67,9 @@ def create_app(
         count=ConnectionCount(config.limits.max_connections),
         load=load or Unloaded(),
         models=models,
+        sessions=SessionRegistry(config.limits, metrics),
     )
+    app.on_cleanup.append(_drop_sessions)
     app.on_response_prepare.append(add_headers)
     app.add_routes(_routes())
     if models is not None:
@@ -81,6 +84,10 @@ def session_opener(config: Config) -> Callable[[SessionOptions], Session]:
         max_utterance_s=config.streaming.max_utterance_s,
     )
     return lambda options: Session(options, tuning)
+
+
+async def _drop_sessions(app: web.Application) -> None:
+    await app[SHARED].sessions.aclose()
 
 
 def _routes() -> list[web.RouteDef]:

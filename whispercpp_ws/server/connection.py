@@ -1,9 +1,10 @@
 """
-One WebSocket connection: a reader, a session, a writer and its time limits.
+One WebSocket connection: a reader, a writer, its time limits, and a session it holds.
 
 One task is always in `receive()`, because aiohttp answers pings only there. Every end
 goes through the outbound queue: the last event finishes it, the writer sends what
-waits, and then the socket is closed with that event's code.
+waits, and then the socket is closed with that event's code. A connection that breaks
+before that leaves its session to the registry, see `resume`.
 """
 
 import asyncio
@@ -17,41 +18,37 @@ from whispercpp_ws.errors import (
     AudioBeforeStart,
     Draining,
     PeerError,
+    SessionTaken,
     SpeechError,
 )
 from whispercpp_ws.events import (
-    Acknowledged,
     AudioFormat,
     Command,
-    Ended,
+    End,
     Event,
     Failed,
-    Final,
-    Flush,
-    Hold,
-    Partial,
     Ready,
     Reconfigure,
-    SessionOptions,
     Start,
 )
 from whispercpp_ws.protocols.base import Dialect
-from whispercpp_ws.server.arrival import ArrivalTimes
-from whispercpp_ws.server.deadlines import Deadlines
+from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
+from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
 from whispercpp_ws.server.inbox import Audio, Inbox, Item, PeerClosed
 from whispercpp_ws.server.keys import Shared
+from whispercpp_ws.server.live import LiveSession
 from whispercpp_ws.server.negotiate import accepted_options, check_change
-from whispercpp_ws.server.outbound import OutboundQueue
-from whispercpp_ws.server.pump import Log, SessionDecoder, SessionPump
+from whispercpp_ws.server.pump import Log, SessionDecoder
 from whispercpp_ws.server.receiver import FrameReceiver
 from whispercpp_ws.server.shedding import Shedding
-from whispercpp_ws.server.socket import PeerSocket
+from whispercpp_ws.server.socket import FrameSocket, is_answered
 
 
 LINGER_S = 5.0
 """How long a peer that closed without `end` gets its finals; clients wait 10 s for
 the closing handshake."""
-CLOSE_OK = 1000
+LEAVING = {0, 1000, 1001}
+"""Close codes of peers that will not come back; 0 is a close frame without one."""
 SLOW_READER = 1008
 SESSION_ID_BYTES = 12
 """96 random bits: nobody guesses another's session."""
@@ -62,7 +59,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: PeerSocket,
+        socket: FrameSocket,
         shared: Shared,
         *,
         dialect: Dialect,
@@ -79,13 +76,14 @@ class Connection:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox(self._limits.max_frame_bytes)
-        self._outbound = OutboundQueue(self._limits.outbound_events)
+        self._delivery = Delivery(
+            dialect, limits=self._limits, metrics=shared.metrics, log=log
+        )
         self._deadlines = Deadlines(self._limits, now_s=self._loop.time())
-        self._arrivals = ArrivalTimes()
-        self._pump: SessionPump | None = None
+        self._session: LiveSession | None = None
+        self._worker: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
-        self._close_code: int | None = None
-        self._close_reason = ""
+        self._closed_first = False
         socket.last_words = self._last_words
 
     async def run(self) -> None:
@@ -98,16 +96,20 @@ class Connection:
             limits=self._limits,
             metrics=self._shared.metrics,
         )
-        jobs = (self._read(receiver), self._work(), self._watch(), self._write())
+        self._worker = asyncio.create_task(self._guarded(self._work()))
+        jobs = (self._read(receiver), self._watch(), self._write())
         tasks = [asyncio.create_task(self._guarded(job)) for job in jobs]
+        tasks.append(self._worker)
         try:
             await self._over.wait()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._leave_session()
+            session = self._leave_session()
         await self._close()
+        if session is not None and self._is_delivered(session):
+            self._shared.sessions.forget(session)
 
     def drain(self) -> None:
         """Send the remaining finals, then say that the server goes away."""
@@ -136,7 +138,7 @@ class Connection:
             self._fail(error)
 
     async def _watch(self) -> None:
-        while self._pump is None or not self._pump.is_closing:
+        while self._session is None or not self._session.is_closing:
             now_s = self._loop.time()
             error = self._deadlines.broken(now_s)
             if error is not None:
@@ -147,15 +149,12 @@ class Connection:
 
     async def _write(self) -> None:
         try:
-            while (text := await self._outbound.get()) is not None:
-                async with asyncio.timeout(self._limits.send_timeout_s):
-                    await self._socket.send_str(text)
+            await self._delivery.write(self._socket)
         except ConnectionError:
             self._log.info("the peer is gone")
         except TimeoutError:
-            self._give_up(
-                "the peer took no frame for %g s", self._limits.send_timeout_s
-            )
+            limit_s = self._limits.send_timeout_s
+            self._give_up("send_timeout", f"the peer took no frame for {limit_s:g} s")
         self._over.set()
 
     # What the peer sends
@@ -164,176 +163,188 @@ class Connection:
         if isinstance(item, PeerError):
             raise item
         if isinstance(item, PeerClosed):
-            self._linger()
+            self._take_close(item)
         elif isinstance(item, Start):
             self._start(item)
-        elif self._pump is None:
+        elif self._session is None:
             raise _before_start(item)
         elif isinstance(item, Audio):
-            await self._hear(self._pump, item)
+            await self._hear(self._session, item)
         else:
-            self._command(self._pump, item)
+            self._command(self._session, item)
 
     def _start(self, start: Start) -> None:
-        if self._pump is not None:
+        if self._session is not None:
             raise AlreadyStarted("expected one `start` per connection, got another")
         if self._grant is None and self._shared.tokens.is_required:
             self._grant = self._shared.tokens.check(start.token)
+        if start.resume is None:
+            self._open(start)
+        else:
+            self._resume(start.resume, start.offset_s)
+
+    def _open(self, start: Start) -> None:
         info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
-        session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
-        self._pump = self._open_pump(options, session_id)
-        self._inbox.limit_bytes = self._inbox_bytes(options.audio)
-        self._note_start()
-        self._emit(Ready(session_id, options.model or info.model, options.language))
-
-    def _open_pump(self, options: SessionOptions, session_id: str) -> SessionPump:
-        metrics = self._shared.metrics
-        metrics.sessions.inc()
-        return SessionPump(
+        name = secrets.token_urlsafe(SESSION_ID_BYTES)
+        session = LiveSession(
             self._shared.open_session(options),
+            ready=Ready(name, options.model or info.model, options.language),
             audio=options.audio,
+            owner=self._subject,
             decoder=SessionDecoder(
                 self._shared.decoder,
-                session_id,
-                metrics=metrics,
+                name,
+                metrics=self._shared.metrics,
                 log=self._log,
                 shedding=Shedding(
                     self._shared.load,
-                    session_id=session_id,
+                    session_id=name,
                     step_ms=self._shared.config.streaming.step_ms,
                 ),
             ),
-            arrivals=self._arrivals,
-            pause_backlog_s=self._limits.pause_backlog_s,
-            emit=self._emit,
-            note_pause=self._note_pause,
+            limits=self._limits,
         )
+        self._shared.sessions.add(session, self)
+        self._hold(session)
+        self.deliver(session.ready)
+
+    def _resume(self, name: str, offset_s: float | None) -> None:
+        session = self._shared.sessions.find(name, owner=self._subject)
+        ready, events = session.take_up(offset_s)
+        self._shared.sessions.take_up(session, self)
+        self._hold(session)
+        self._log.info("took up session %s at %g s", name, ready.offset_s)
+        for event in (ready, *events):
+            self.deliver(event)
+
+    @property
+    def _subject(self) -> str:
+        return self._grant.subject if self._grant else ""
+
+    def _hold(self, session: LiveSession) -> None:
+        self._session = session
+        self._inbox.limit_bytes = self._inbox_bytes(session.audio)
+        expires_s = None
+        if self._grant is not None:
+            expires_s = self._loop.time() + self._grant.expires_at - time.time()
+        self._deadlines.note_start(now_s=session.started_s, expires_s=expires_s)
 
     def _inbox_bytes(self, audio: AudioFormat) -> int:
         """Return how much audio waits here before the socket is no longer read."""
         wanted = int(self._limits.pause_backlog_s * audio.rate * audio.frame_bytes)
         return min(wanted, self._limits.max_frame_bytes)
 
-    def _note_start(self) -> None:
-        now_s, expires_s = self._loop.time(), None
-        if self._grant is not None:
-            expires_s = now_s + self._grant.expires_at - time.time()
-        self._deadlines.note_start(now_s=now_s, expires_s=expires_s)
+    async def _hear(self, session: LiveSession, audio: Audio) -> None:
+        before_s = session.received_s
+        await session.hear(audio)
+        self._shared.metrics.audio_s.inc(max(0.0, session.received_s - before_s))
 
-    async def _hear(self, pump: SessionPump, audio: Audio) -> None:
-        before_s = pump.received_s
-        await pump.hear(audio.data, arrived_s=audio.arrived_s)
-        self._shared.metrics.audio_s.inc(max(0.0, pump.received_s - before_s))
-
-    def _command(self, pump: SessionPump, command: Command) -> None:
+    def _command(self, session: LiveSession, command: Command) -> None:
+        if isinstance(command, End):
+            session.end()
+            return
+        assert not isinstance(command, Start), "handled before"
         if isinstance(command, Reconfigure):
             check_change(command, self._shared.info_for(command.model or ""))
-            pump.reconfigure(command)
-        elif isinstance(command, Flush):
-            pump.flush()
-        elif isinstance(command, Hold):
-            pump.hold()
-        else:
-            pump.end()
+        session.command(command)
 
-    def _linger(self) -> None:
-        """Finish for a peer that has closed its side but may still read."""
-        if self._pump is None:
+    def _take_close(self, closed: PeerClosed) -> None:
+        """Finish for a peer that has closed its side on purpose; it may still read."""
+        if self._session is None or closed.code not in LEAVING:
             self._over.set()
             return
-        self._pump.end()
+        self._closed_first = not self._delivery.is_complete
+        self._session.leave_behind()
         self._loop.call_later(LINGER_S, self._over.set)
 
     def _finish_quiet_utterance(self, now_s: float) -> None:
-        pump = self._pump
-        if pump is None or not pump.utterance_open or not self._inbox.is_empty:
+        session = self._session
+        if session is None or not session.utterance_open or not self._inbox.is_empty:
             return
         if self._deadlines.is_quiet(now_s):
-            pump.flush()
+            session.flush()
 
-    def _note_pause(self, is_paused: bool) -> None:
+    # What the session says
+
+    def deliver(self, event: Event, lag_ms: int | None = None) -> None:
+        """Queue an event for the peer; a peer that lets too many wait is dropped."""
+        self._delivery.put(event, lag_ms)
+        if self._delivery.close_code is None and self._delivery.is_overfull:
+            limit = self._limits.outbound_events
+            self._give_up("outbound_events", f"the peer lets {limit} events wait")
+
+    def note_pause(self, is_paused: bool) -> None:
+        """Keep time of pauses, and warn the peer of them now and then."""
         now_s = self._loop.time()
-        if is_paused:
-            self._deadlines.note_pause(now_s=now_s)
-        else:
+        if not is_paused:
             self._deadlines.note_resume(now_s=now_s)
-
-    # What the peer gets
-
-    def _emit(self, event: Event) -> None:
-        """Queue an event; the first last one ends the connection, later ones vanish."""
-        if self._close_code is not None:
             return
-        dropped = self._outbound.dropped
-        self._outbound.put(event, self._frames(event))
-        self._shared.metrics.dropped_partials.inc(self._outbound.dropped - dropped)
-        if isinstance(event, Acknowledged):
-            self._arrivals.forget(event.offset_s)
-        if isinstance(event, Ended):
-            self._finish(CLOSE_OK)
-        elif isinstance(event, Failed):
-            self._note_failure(event.error)
-            self._finish(event.error.close_code)
-        elif self._outbound.is_overfull:
-            self._give_up("the peer lets %d events wait", self._limits.outbound_events)
+        self._deadlines.note_pause(now_s=now_s)
+        self._shared.metrics.pauses.inc()
+        if self._deadlines.is_warning_due(now_s):
+            self.deliver(backlog_warning(self._limits))
 
-    def _frames(self, event: Event) -> list[str]:
-        kind = type(event).__name__.lower()
-        self._shared.metrics.events.labels(kind).inc()
-        lag_ms = None
-        if isinstance(event, Partial | Final):
-            lag_ms = self._arrivals.lag_ms(event.end_s, now_s=self._loop.time())
-        if lag_ms is not None:
-            self._shared.metrics.lag_s.labels(kind).observe(lag_ms / 1000)
-        return self._dialect.send_event(event, lag_ms=lag_ms)
+    def lose_session(self) -> None:
+        """Say that a newer connection has the session, and close."""
+        self._session = None
+        if self._worker is not None:
+            self._worker.cancel()
+        self._fail(SessionTaken("another connection has taken the session up"))
 
     def _fail(self, error: SpeechError) -> None:
-        self._emit(Failed(error))
+        """End the connection with an error, and a session it still holds with it."""
+        self.deliver(Failed(error))
+        self._discard_session()
 
     def _wind_down(self, error: SpeechError) -> None:
         """End with an error, after the finals of all audio that was heard."""
-        if self._pump is None:
+        if self._session is None:
             self._fail(error)
         else:
-            self._pump.end(error)
+            self._session.end(error)
 
     def _last_words(self, error: PeerError) -> list[str]:
-        """Return the error frame for framing that aiohttp closes for."""
-        if self._close_code is not None:
-            return []
-        self._note_failure(error)
-        self._finish(error.close_code)
-        return self._frames(Failed(error))
+        words = self._delivery.last_words(error)
+        self._discard_session()
+        return words
 
-    def _note_failure(self, error: SpeechError) -> None:
-        self._shared.metrics.errors.labels(error.code).inc()
-        self._close_reason = error.code
-        self._log.info("the session ended with %s", error.code)
-
-    def _finish(self, close_code: int) -> None:
-        self._close_code = close_code
-        self._outbound.finish()
-
-    def _give_up(self, what: str, limit: float) -> None:
+    def _give_up(self, limit: str, why: str) -> None:
         """Drop a peer that does not read: no error frame would reach it."""
-        self._log.warning("dropped: " + what, limit)
-        self._finish(SLOW_READER)
+        self._log.warning("dropped: %s", why)
+        self._shared.metrics.slow_readers.labels(limit).inc()
+        self._delivery.finish(SLOW_READER)
         self._abort()
         self._over.set()
 
     # The end
 
-    async def _leave_session(self) -> None:
-        if self._pump is not None:
-            self._shared.metrics.sessions.dec()
-            await self._pump.close()
+    def _discard_session(self) -> None:
+        """End a session for a mistake of its peer; one that is over stays kept."""
+        session = self._session
+        if session is not None and not session.over.is_set():
+            self._session = None
+            self._shared.sessions.forget(session)
+
+    def _leave_session(self) -> LiveSession | None:
+        if self._session is not None:
+            grace_s = self._limits.resume_grace_s
+            self._shared.sessions.keep(self._session, self, grace_s=grace_s)
+        return self._session
+
+    def _is_delivered(self, session: LiveSession) -> bool:
+        """Tell whether the peer has closed after it got the last message."""
+        is_told = session.over.is_set() and self._delivery.is_complete
+        is_ours = session.holder is None and not self._closed_first
+        return is_told and is_ours and is_answered(self._socket)
 
     async def _close(self) -> None:
-        code = CLOSE_OK if self._close_code is None else self._close_code
+        close_code = self._delivery.close_code
+        code = CLOSE_OK if close_code is None else close_code
+        reason = self._delivery.close_reason.encode()
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
-                await self._socket.close(code=code, message=self._close_reason.encode())
+                await self._socket.close(code=code, message=reason)
         except TimeoutError:
             self._abort()
 

@@ -8,6 +8,7 @@ from whispercpp_ws.errors import (
     SessionTooLong,
     Unauthorized,
 )
+from whispercpp_ws.events import Warned
 
 
 class Deadlines:
@@ -21,6 +22,7 @@ class Deadlines:
         self._started_s: float | None = None
         self._paused_s: float | None = None
         self._expires_s: float | None = None
+        self._warned_s: float | None = None
 
     def note_start(self, *, now_s: float, expires_s: float | None) -> None:
         """Note a `start` and when its token expires, if it has one."""
@@ -38,6 +40,13 @@ class Deadlines:
     def note_pause(self, *, now_s: float) -> None:
         """Note that the session takes no audio until decodes are done."""
         self._paused_s = now_s
+
+    def is_warning_due(self, now_s: float) -> bool:
+        """Tell whether a pause is news: a fast upload pauses every second."""
+        is_due = self._warned_s is None or now_s - self._warned_s >= WARN_EVERY_S
+        if is_due:
+            self._warned_s = now_s
+        return is_due
 
     def note_resume(self, *, now_s: float) -> None:
         """Note that it does again; the time in between was not the peer's silence."""
@@ -106,6 +115,7 @@ class Deadlines:
         )
 
 
+WARN_EVERY_S = 30.0
 MIN_WAIT_S = 0.01
 """Keeps rounding of a timer from turning a wait into a busy loop."""
 
@@ -119,4 +129,13 @@ def _too_fast(limits: LimitConfig) -> AudioTooFast:
     return AudioTooFast(
         f"expected audio no faster than it can be decoded, got {limits.max_backlog_s:g}"
         " s more; send slower, or use a smaller model"
+    )
+
+
+def backlog_warning(limits: LimitConfig) -> Warned:
+    """Return what a peer is told whose audio waits for decodes."""
+    return Warned(
+        "backlog",
+        f"more than {limits.pause_backlog_s:g} s of audio wait to be decoded; "
+        "the server reads on when it has caught up",
     )

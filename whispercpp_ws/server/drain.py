@@ -4,18 +4,18 @@ import asyncio
 
 from aiohttp import web
 
+from whispercpp_ws.errors import Draining
 from whispercpp_ws.server.keys import SHARED
 
 
-DRAIN_S = 25.0
-"""Longest drain; a 25 s utterance decodes in a fraction of it, and supervisors kill
-after 30 s or more."""
+GONE = Draining("the server is shutting down; connect again")
 
 
-async def drain(app: web.Application, *, timeout_s: float = DRAIN_S) -> bool:
+async def drain(app: web.Application) -> bool:
     """
     Ask every connection to end and wait until all have; False when time ran out.
 
+    Kept sessions get their finals too, but nobody can take them up any more.
     `/health/ready` says 503 from the first moment, so that no new peers are sent.
     """
     shared = app[SHARED]
@@ -23,8 +23,10 @@ async def drain(app: web.Application, *, timeout_s: float = DRAIN_S) -> bool:
     for connection in list(shared.connections):
         connection.drain()
     try:
-        async with asyncio.timeout(timeout_s):
-            await shared.all_left.wait()
+        async with asyncio.timeout(shared.config.limits.drain_s):
+            await asyncio.gather(shared.all_left.wait(), shared.sessions.finish(GONE))
+            # Some may have been left by connections that broke meanwhile.
+            await shared.sessions.finish(GONE)
     except TimeoutError:
         return False
     return True

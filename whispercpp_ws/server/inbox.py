@@ -27,6 +27,8 @@ class Audio:
 class PeerClosed:
     """The peer began the closing handshake; it will send no more."""
 
+    code: int = 1000
+
 
 Item = Audio | Command | PeerError | PeerClosed
 

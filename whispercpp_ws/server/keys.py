@@ -15,6 +15,7 @@ from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.decoder import Decoder, Models
+from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.session.session import Session
 
@@ -37,6 +38,7 @@ class Shared:
     tokens: TokenChecker
     open_session: Callable[[SessionOptions], Session]
     count: ConnectionCount
+    sessions: SessionRegistry
     load: Load = Unloaded()
     models: Models | None = None
     """Where several models may be loaded; None where there is the decoder's only."""

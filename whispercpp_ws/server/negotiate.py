@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import BadMessage, BadStart, UnknownModel, UnknownSession
+from whispercpp_ws.errors import BadMessage, BadStart, UnknownModel
 from whispercpp_ws.events import Reconfigure, SessionOptions, Start
 
 
@@ -17,15 +17,8 @@ def accepted_options(start: Start, info: EngineInfo) -> SessionOptions:
 
     Raises:
         UnknownModel: `model` is not the one that is loaded.
-        UnknownSession: `resume` names a session that is not kept.
         BadStart: the model does not know `lang`.
     """
-    if start.resume is not None:
-        raise UnknownSession(
-            f"resume: expected a session this server still keeps, got "
-            f"{start.resume!r}; start a new one",
-            field="resume",
-        )
     check_model(start.options.model, info)
     for code in (start.options.language, *start.options.candidates):
         check_language(code, info, error=BadStart)

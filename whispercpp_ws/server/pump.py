@@ -19,6 +19,7 @@ from whispercpp_ws.events import (
     Warned,
 )
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.arrival import ArrivalTimes
 from whispercpp_ws.server.decoder import Decoder
 from whispercpp_ws.server.shedding import Shedding
@@ -72,6 +73,8 @@ class SessionPump:
         self._caught_up.set()
         self._decodes: set[asyncio.Task[None]] = set()
         self._closing_error: SpeechError | None = None
+        self.heard_bytes = 0
+        """Bytes of the client's audio that the session has heard."""
         self.is_closing = False
         """Whether the end of the audio was taken; only finals come after that."""
 
@@ -92,6 +95,7 @@ class SessionPump:
             if self.is_closing:
                 return
             self._session.receive_audio(piece)
+            self.heard_bytes += len(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
             self._decoder.shedding.note_heard(self.received_s)
             self._step()
@@ -125,12 +129,16 @@ class SessionPump:
         self._session.receive_eof()
         self._step()
 
-    async def close(self) -> None:
+    def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
         self._emit = _ignore
         self._decoder.shedding.leave()
         for task in self._decodes:
             task.cancel()
+
+    async def close(self) -> None:
+        """Stop, and wait until no decode is left."""
+        self.stop()
         await asyncio.gather(*self._decodes, return_exceptions=True)
 
     def _step(self) -> None:
@@ -228,10 +236,12 @@ class SessionDecoder:
         *,
         metrics: Metrics,
         log: Log,
-        shedding: Shedding,
+        shedding: Shedding | None = None,
     ) -> None:
         self._decoder = decoder
-        self.shedding = shedding
+        self.shedding = shedding or Shedding(
+            Unloaded(), session_id=session_id, step_ms=0
+        )
         self._session_id = session_id
         self._metrics = metrics
         self._stages = FinalStages()

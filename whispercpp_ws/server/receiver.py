@@ -11,7 +11,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.server.deadlines import Deadlines
 from whispercpp_ws.server.inbox import Inbox, PeerClosed
-from whispercpp_ws.server.socket import PeerSocket, too_large
+from whispercpp_ws.server.socket import FrameSocket, too_large
 
 
 YIELD_EVERY_FRAMES = 256
@@ -23,7 +23,7 @@ class FrameReceiver:
 
     def __init__(
         self,
-        socket: PeerSocket,
+        socket: FrameSocket,
         *,
         dialect: Dialect,
         inbox: Inbox,
@@ -48,11 +48,13 @@ class FrameReceiver:
             await self._inbox.wait_for_room()
             message = await self._socket.receive()
             if message.type is WSMsgType.CLOSE:
-                self._inbox.put(PeerClosed())
+                self._inbox.put(PeerClosed(message.data or 0))
                 return True
             if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 return False
             self._take(message)
+            # Or it would be held, up to 1 MB of it, until the next one comes.
+            del message
             frames += 1
             if frames % YIELD_EVERY_FRAMES == 0:
                 await asyncio.sleep(0)

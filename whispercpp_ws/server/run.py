@@ -9,7 +9,7 @@ from aiohttp import web
 
 from whispercpp_ws.config import ListenConfig
 from whispercpp_ws.errors import ConfigError
-from whispercpp_ws.server.drain import DRAIN_S, drain
+from whispercpp_ws.server.drain import drain
 
 
 HEADER_TIMEOUT_S = 10.0
@@ -46,7 +46,6 @@ async def run_app(
     listen: ListenConfig,
     *,
     on_listening: Callable[[int], None],
-    drain_s: float = DRAIN_S,
 ) -> bool:
     """
     Serve until SIGTERM or SIGINT, then drain; a second signal cuts the drain short.
@@ -61,13 +60,11 @@ async def run_app(
         with _signals() as stop:
             on_listening(port)
             await _next_signal(stop)
-            return await _drain_or_signal(app, stop, drain_s)
+            return await _drain_or_signal(app, stop)
 
 
-async def _drain_or_signal(
-    app: web.Application, stop: asyncio.Event, drain_s: float
-) -> bool:
-    draining = asyncio.create_task(drain(app, timeout_s=drain_s))
+async def _drain_or_signal(app: web.Application, stop: asyncio.Event) -> bool:
+    draining = asyncio.create_task(drain(app))
     second = asyncio.create_task(_next_signal(stop))
     tasks = {draining, second}
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -4,8 +4,9 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMessage, web
 
 from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import BadJson, FrameTooLarge, PeerError
@@ -19,6 +20,29 @@ holds 400 partials."""
 SUBPROTOCOLS = ("bearer",)
 """Selected when offered as "bearer, <token>": browsers fail without a selection, and
 aiohttp logs the whole offer, token included, when it knows none of it."""
+
+
+class FrameSocket(Protocol):
+    """What a connection needs of its socket."""
+
+    last_words: Callable[[PeerError], list[str]] | None
+
+    @property
+    def close_code(self) -> int | None:
+        """Return the code of the peer's close frame; 1006 or None without one."""
+        ...
+
+    async def receive(self) -> WSMessage:
+        """Wait for the next frame, or the news that there will be none."""
+        ...
+
+    async def send_str(self, text: str) -> None:
+        """Send one text frame; raises ConnectionError."""
+        ...
+
+    async def close(self, *, code: int, message: bytes) -> bool:
+        """Send a close frame and wait for the peer's."""
+        ...
 
 
 class PeerSocket(web.WebSocketResponse):
@@ -53,6 +77,11 @@ class PeerSocket(web.WebSocketResponse):
                 for text in self.last_words(reason):
                     await self.send_str(text)
         return await super().close(code=code, message=message, drain=drain)
+
+
+def is_answered(socket: FrameSocket) -> bool:
+    """Tell whether a closed socket got the peer's close frame."""
+    return socket.close_code not in {None, WSCloseCode.ABNORMAL_CLOSURE}
 
 
 def bound_send_buffer(transport: asyncio.BaseTransport) -> None:

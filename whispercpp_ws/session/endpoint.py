@@ -138,7 +138,7 @@ class Endpointer:
         if self.is_held and self._length_s() < self._tuning.max_utterance_s:
             return False
         # Past the soft limit any pause long enough to cut at ends the utterance.
-        needed_ms = self.endpoint_ms
+        needed_ms = self.endpoint_ms + self._tuning.release_ms
         if self._length_s() >= self._tuning.soft_utterance_s:
             needed_ms = min(needed_ms, self._tuning.min_cut_pause_ms)
         return self.silence_samples >= needed_ms * SAMPLE_RATE // 1000

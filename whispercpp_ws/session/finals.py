@@ -15,6 +15,7 @@ from whispercpp_ws.session.guards import (
 )
 from whispercpp_ws.session.planner import Asked
 from whispercpp_ws.session.utterance import Utterance
+from whispercpp_ws.session.word_times import Silence, out_of_silence
 from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
@@ -68,7 +69,7 @@ def is_doubtful(utterance: Utterance) -> bool:
 
 def final_of(utterance: Utterance, *, assumed_language: str) -> Final:
     """Build the final of an utterance whose parts are decoded."""
-    words = _words(utterance)
+    words = out_of_silence(_words(utterance), _silences(utterance))
     heard = next((p.heard.language for p in utterance.parts if p.heard), "")
     return Final(
         utterance.number,
@@ -117,6 +118,14 @@ def _words(utterance: Utterance) -> tuple[Word, ...]:
         if part.checked is not None
         for word in part.checked.words
     )
+
+
+def _silences(utterance: Utterance) -> list[Silence]:
+    """Return where nobody spoke in an utterance, around it included."""
+    span = utterance.span
+    around = [(utterance.start, span.start), *span.pauses]
+    after = (span.speech_end, utterance.parts[-1].end or span.speech_end)
+    return [(a / SAMPLE_RATE, b / SAMPLE_RATE) for a, b in (*around, after)]
 
 
 def _confidence(utterance: Utterance) -> float:

@@ -19,6 +19,10 @@ class Tuning:
     """Silence after the last voiced frame that a final window takes in, and after
     which the final starts speculatively: both windows are then the same, and a final
     that takes 360 ms is there at the endpoint."""
+    release_ms: int = 120
+    """Silence that is not counted against `endpoint_ms`: soft endings and breath. It
+    costs nothing where the final is not ready earlier, and with it 120 of 1226 words
+    were wrong instead of 129, for fewer sentences are taken apart."""
     min_speech_ms: int = 160
     """Voiced time below which an utterance is a click and is not decoded."""
     first_step_ms: int = 300
@@ -37,13 +41,13 @@ class Tuning:
     """Length from which a partial window moves on past words that are stable."""
     overlap_words: int = 3
     """Stable words that stay in it, by which the next decode is joined on."""
-    part_s: float = 8.0
+    part_s: float = 9.0
     """Length from which a part of an utterance ends at a pause."""
     min_cut_pause_ms: int = 300
     """Shortest silence at which a long part or utterance may be cut. At less, short
     pieces are decoded without what follows them: at 120 ms 24 more of 1226 words were
     wrong."""
-    long_part_s: float = 9.0
+    long_part_s: float = 10.5
     """Length from which a part ends at a pause of `long_cut_pause_ms`: its decode takes
     a second, which nobody should wait for at its end."""
     long_cut_pause_ms: int = 200

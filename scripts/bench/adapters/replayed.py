@@ -75,6 +75,9 @@ def padded_design(endpoint_ms: int) -> Design:
         min_new_speech_ms=0,
         # The final starts where the utterance is over, and not ahead of that.
         tail_ms=endpoint_ms,
+        release_ms=0,
+        hold_partial_ms=60_000,
+        partial_window_s=60.0,
         # One window from the first word to the last, and no other speech in it.
         part_s=60.0,
         context_s=0.0,

@@ -10,7 +10,6 @@ from scripts.bench.pauses import (
     edge_errors,
     find_pauses,
     in_silence,
-    out_of_silence,
 )
 from tests.scripts.bench.lines import sound
 from whispercpp_ws.transcript import Word
@@ -90,23 +89,6 @@ def test_a_pause_on_whose_words_the_texts_differ_does_not_count(
 def test_a_word_said_in_silence_is_counted() -> None:
     words = [word("a", 0.8, 1.0), word("b", 1.0, 1.4), word("c", 1.4, 1.9)]
     assert in_silence(words, [PAUSE]) == 1
-
-
-@pytest.mark.parametrize(
-    ("start_s", "end_s", "moved"),
-    [
-        (0.5, 1.2, (0.5, 1.0)),
-        (1.3, 2.0, (1.5, 2.0)),
-        (0.9, 2.0, (1.5, 2.0)),
-        (1.1, 1.4, (1.1, 1.4)),
-        (0.2, 0.9, (0.2, 0.9)),
-    ],
-)
-def test_a_word_is_moved_out_of_silence_to_its_longer_side(
-    start_s: float, end_s: float, moved: tuple[float, float]
-) -> None:
-    (found,) = out_of_silence([word("a", start_s, end_s)], [PAUSE])
-    assert (found.start_s, found.end_s) == moved
 
 
 def test_errors_are_spread_without_their_signs() -> None:
