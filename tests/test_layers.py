@@ -86,7 +86,11 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "requests": (),
 }
 
-PURE = ("session/", "protocols/", "access/", "scheduler/policy.py", "events.py")
+PURE_SCHEDULING = tuple(
+    f"scheduler/{name}.py"
+    for name in ("policy", "cost", "quarantine", "pressure", "admission")
+)
+PURE = ("session/", "protocols/", "access/", *PURE_SCHEDULING, "events.py")
 IMPURE = {"asyncio", "threading", "time", "socket", "os", "pathlib", "subprocess"}
 
 

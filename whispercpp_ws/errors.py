@@ -31,11 +31,14 @@ Every error of the package, in one tree.
     │   ├── LibraryMismatch
     │   ├── RefusedInput          would crash or mislead C; refused in Python
     │   ├── DecodeFailed
+    │   ├── WindowQuarantined     the window crashed the engine twice
     │   └── BadModelFile
     │       └── DiedLoading       the engine's process ended while it loaded
     ├── ModelError                a model cannot be had
     │   ├── ModelNotInCatalog
     │   ├── ModelNotFetched
+    │   ├── ModelNotLoaded        none of those that the server has loaded
+    │   ├── ModelInUse            the default cannot be unloaded
     │   ├── DownloadFailed
     │   ├── ChecksumMismatch
     │   ├── NoSpace
@@ -275,6 +278,12 @@ class DecodeFailed(EngineError):
         self.return_code = return_code
 
 
+class WindowQuarantined(EngineError):
+    """Raised when a stretch of audio is left out, for it crashed the engine twice."""
+
+    code = "window_quarantined"
+
+
 class BadModelFile(EngineError):
     """Raised when a model file is not a sound ggml Whisper model."""
 
@@ -305,6 +314,20 @@ class ModelNotFetched(ModelError):
 
     code = "model_not_fetched"
     http_status = 404
+
+
+class ModelNotLoaded(ModelError):
+    """Raised when a model to unload is none of those loaded."""
+
+    code = "model_not_loaded"
+    http_status = 404
+
+
+class ModelInUse(ModelError):
+    """Raised when the default model is to be unloaded."""
+
+    code = "model_in_use"
+    http_status = 409
 
 
 class DownloadFailed(ModelError):

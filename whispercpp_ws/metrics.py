@@ -85,6 +85,16 @@ class Metrics:
         self.decode_failures = self._counter(
             "decode_failures", "Decodes that failed", "code"
         )
+        self.pressure = self._gauge(
+            "pressure", "Rung of the overload ladder; 0 gives nothing up"
+        )
+        self.predicted_load = self._gauge(
+            "predicted_load",
+            "Share of the lanes with one more speaker, when last asked",
+        )
+        self.shed_partials = self._counter(
+            "shed_partials", "Partials left out because the lanes were too busy"
+        )
         self.lag_s = self._histogram(
             "lag_seconds", "From audio to the text about it", "kind", LAG_BUCKETS_S
         )

@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     command = [sys.executable, "-m", "whispercpp_ws", "serve", "--port", "0"]
     command += ["--max-connections", str(args.connections + args.uploads + 10)]
+    # Newcomers are taken for speakers, and here they are many at once.
+    command += ["--max-load", "1000"]
     # Idle clients of this benchmark are silent for as long as it takes.
     command += ["--idle-timeout", "3600"]
     command += ["--model", args.model] if args.model else ["--engine", "scripted"]

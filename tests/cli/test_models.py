@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from whispercpp_ws.cli import models
-from whispercpp_ws.errors import ModelNotInCatalog
+from whispercpp_ws.client.admin import ServedModel
+from whispercpp_ws.errors import ConfigError, ModelNotInCatalog
 from whispercpp_ws.models.atomic import Progress
 from whispercpp_ws.models.catalog import ModelEntry, find
 
@@ -143,3 +144,47 @@ def test_the_default_directory_is_used_otherwise(
     monkeypatch.setenv("WHISPERCPP_WS_MODELS_DIR", "/from/environment")
     run("list")
     assert store.directory == Path("/from/environment")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What a running server would be asked; it answers with two models."""
+    asked: list[tuple[str, ...]] = []
+    served = [ServedModel("base-q8_0", 2, 1, True), ServedModel("tiny", 1, 0, False)]
+
+    async def change(
+        url: str, action: str, name: str, *, token: str
+    ) -> list[ServedModel]:
+        asked.append((url, action, name, token))
+        return served
+
+    async def loaded(url: str, *, token: str) -> list[ServedModel]:
+        asked.append((url, token))
+        return served
+
+    monkeypatch.setattr(models, "change_model", change)
+    monkeypatch.setattr(models, "loaded_models", loaded)
+    return asked
+
+
+@pytest.mark.parametrize("action", ["load", "use", "unload"])
+def test_a_running_server_is_asked_to_change_its_models(
+    asked: list[tuple[str, ...]], action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(action, "tiny", "--url", "http://127.0.0.1:1/") == 0
+    assert asked == [("http://127.0.0.1:1", action, "tiny", "")]
+    assert capsys.readouterr().out.splitlines() == [
+        "* base-q8_0            lanes 2  decodes 1",
+        "  tiny                 lanes 1  decodes 0",
+    ]
+
+
+def test_a_token_comes_from_a_file(
+    asked: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret\n")
+    assert run("loaded", "--admin-token-file", str(file)) == 0
+    assert asked == [("http://127.0.0.1:2700", "secret")]
+    with pytest.raises(ConfigError, match="cannot be read"):
+        run("loaded", "--admin-token-file", str(tmp_path / "none"))

@@ -185,9 +185,10 @@ async def test_two_engine_processes_are_started_and_both_are_closed(
     hosts: list[EngineHost],
 ) -> None:
     final, partial = (HostSpec("scripted", name) for name in ("large", "small"))
-    async with decoding(final, partial) as scheduler:
+    async with decoding(ModelConfig(), final, partial) as (scheduler, fleet):
         assert len({host.pid for host in hosts}) == 2
         assert scheduler.info == hosts[0].info
+        assert [model.name for model in fleet.loaded()] == ["large"]
         assert scheduler.partial_info == hosts[1].info
     assert are_gone(hosts)
 
@@ -197,9 +198,20 @@ async def test_a_second_model_that_does_not_load_closes_the_first(
 ) -> None:
     final, partial = HostSpec("scripted", "large"), HostSpec("unheard-of", "small")
     with pytest.raises(SpeechError):
-        async with decoding(final, partial):
+        async with decoding(ModelConfig(), final, partial):
             raise AssertionError
     assert len(hosts) == 1
+    assert are_gone(hosts)
+
+
+async def test_models_are_loaded_by_the_servers_own_options(
+    hosts: list[EngineHost],
+) -> None:
+    config = ModelConfig(engine="scripted", unload_idle_s=60.0)
+    async with decoding(config, HostSpec("scripted", "large")) as (_, fleet):
+        await fleet.load("whatever")
+        loaded = [model.name for model in fleet.loaded()]
+    assert loaded == ["large", "scripted"]
     assert are_gone(hosts)
 
 

@@ -51,9 +51,10 @@ async def converse(
     *,
     pace_s: float = 0.0,
     end: bool = True,
+    said: Conversation | None = None,
 ) -> Conversation:
-    """Send a whole conversation and return the server's side of it."""
-    said = Conversation()
+    """Send a whole conversation and return the server's side of it, kept in `said`."""
+    said = said or Conversation()
     async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
         listener = asyncio.create_task(listen(socket, said))
         await socket.send_json(start)

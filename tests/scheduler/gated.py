@@ -10,19 +10,29 @@ from whispercpp_ws.transcript import Hypothesis
 
 
 class GatedHost:
-    """Hold every decode until the test opens its gate."""
+    """
+    Hold every decode until the test opens its gate.
+
+    One that is cancelled holds its lane until `finish` too, as an encode does.
+    """
 
     def __init__(self, lanes: int = 1, *, languages: tuple[str, ...] = ("en",)) -> None:
         self.info = EngineInfo("gated", "none", languages, lanes)
         self.started: list[int] = []
         self.threads: dict[int, int] = {}
+        self.cancelled: list[int] = []
         self.gates: dict[int, asyncio.Future[Hypothesis]] = {}
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         self.started.append(request.id)
         self.threads[request.id] = request.threads
         self.gates[request.id] = asyncio.get_running_loop().create_future()
-        return await self.gates[request.id]
+        try:
+            return await asyncio.shield(self.gates[request.id])
+        except asyncio.CancelledError:
+            self.cancelled.append(request.id)
+            await self.gates[request.id]
+            raise
 
     def finish(self, request_id: int) -> None:
         self.gates[request_id].set_result(Hypothesis(str(request_id)))

@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from whispercpp_ws.errors import (
     EngineCrashed,
     Overloaded,
     RefusedInput,
+    WindowQuarantined,
 )
+from whispercpp_ws.scheduler.child import Heartbeat
 from whispercpp_ws.scheduler.host import EngineHost, HostLimits
 from whispercpp_ws.scheduler.wire import HostSpec
 
@@ -114,6 +117,99 @@ async def test_a_caller_that_goes_away_leaves_the_lane_to_the_next(
     os.kill(host.pid, signal.SIGCONT)
     assert await text(host, 0.5) == "one"
     assert task.cancelled()
+
+
+WAITING_FOR_CANCEL = """
+import sys, time
+from whispercpp_ws.engines import scripted
+from whispercpp_ws.errors import Superseded
+from whispercpp_ws.scheduler import host_process
+
+decode = scripted.ScriptedLane.decode
+
+def wait(lane, request, is_cancelled):
+    if request.id == 1:
+        while not is_cancelled():
+            time.sleep(0.001)
+        raise Superseded("cancelled")
+    return decode(lane, request)
+
+host_process.warm_up = lambda lane: None
+scripted.ScriptedLane.decode = wait
+sys.exit(host_process.main())
+"""
+
+
+async def test_a_decode_that_is_cancelled_ends_in_the_child_and_frees_its_lane() -> (
+    None
+):
+    host = await EngineHost.start(SPEC, limits=FAST, command=python(WAITING_FOR_CANCEL))
+    task = asyncio.create_task(host.decode(request()))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert (await host.decode(replace(request(), id=2))).text == "one two"
+    assert task.cancelled()
+    await host.aclose()
+
+
+async def test_a_child_that_is_frozen_is_noticed_and_replaced() -> None:
+    limits = replace(FAST, heartbeat=Heartbeat(every_s=0.01, silence_s=0.3))
+    host = await EngineHost.start(SPEC, limits=limits)
+    with pytest.raises(EngineCrashed, match=r"no sign of life for 0.3 s"):
+        await (await stopped(host))
+    assert await text(host) == "one two"
+    await host.aclose()
+
+
+async def test_decodes_that_take_far_longer_than_others_are_given_up() -> None:
+    limits = replace(FAST, least_decode_s=0.2)
+    host = await EngineHost.start(SPEC, limits=limits)
+    for _ in range(25):
+        await text(host)
+    with pytest.raises(DecodeTimedOut):
+        await (await stopped(host))
+    assert await text(host) == "one two"
+    await host.aclose()
+
+
+CRASHING = """
+import os, sys
+from whispercpp_ws.engines import scripted
+from whispercpp_ws.scheduler import host_process
+
+decode = scripted.ScriptedLane.decode
+
+def crash(lane, request, *rest):
+    if len(request.samples) == 8000:
+        os.abort()
+    return decode(lane, request, *rest)
+
+scripted.ScriptedLane.decode = crash
+sys.exit(host_process.main())
+"""
+
+
+async def test_a_window_that_crashed_the_engine_twice_is_left_out() -> None:
+    host = await EngineHost.start(SPEC, limits=FAST, command=python(CRASHING))
+    for _ in range(2):
+        with pytest.raises(EngineCrashed, match="SIGABRT"):
+            await text(host, 0.5)
+    with pytest.raises(WindowQuarantined, match=r"0.5 s of audio"):
+        await text(host, 0.5)
+    assert await text(host, 1.0) == "one two"
+    await host.aclose()
+
+
+async def test_a_window_that_outlives_kills_from_outside_is_no_suspect(
+    host: EngineHost,
+) -> None:
+    for _ in range(3):
+        task = await stopped(host)
+        os.kill(host.pid, signal.SIGKILL)
+        with pytest.raises(EngineCrashed):
+            await task
+        await text(host, 0.5)
+    assert await text(host) == "one two"
 
 
 async def test_decodes_wait_no_longer_than_the_limit_for_a_restart(

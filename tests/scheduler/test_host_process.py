@@ -3,6 +3,8 @@ import io
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +13,26 @@ import numpy as np
 import pytest
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
+from whispercpp_ws.engines.base import Cancelled
 from whispercpp_ws.engines.scripted import ScriptedLane
-from whispercpp_ws.errors import BadModelFile, RefusedInput, SpeechError
+from whispercpp_ws.errors import (
+    BadModelFile,
+    RefusedInput,
+    SpeechError,
+    Superseded,
+)
 from whispercpp_ws.scheduler import host_process
 from whispercpp_ws.scheduler.host_process import Sender, serve, verify_file
 from whispercpp_ws.scheduler.wire import (
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -43,7 +54,7 @@ def served(*received: Message) -> tuple[int, list[Message]]:
 
 
 def failing(error: Exception) -> Callable[..., Hypothesis]:
-    def fail(_lane: ScriptedLane, request: DecodeRequest) -> Hypothesis:
+    def fail(_lane: ScriptedLane, request: DecodeRequest, *_: object) -> Hypothesis:
         if len(request.samples) == 32_000:
             raise error
         return Hypothesis("fine")
@@ -85,6 +96,44 @@ def test_a_decode_that_fails_is_answered_and_the_next_one_runs(
     monkeypatch.setattr(ScriptedLane, "decode", failing(error))
     _, sent = served(Load(replace(SPEC, lanes=1)), decode(1, 2.0), decode(2))
     assert sent[1:] == [Refused(1, code, message), Decoded(2, Hypothesis("fine"))]
+
+
+def test_a_host_says_that_it_is_there() -> None:
+    assert served(Load(SPEC), Ping())[1][1:] == [Pong()]
+
+
+def test_a_lane_without_work_frees_its_memory_and_decodes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rested = threading.Event()
+    monkeypatch.setattr(host_process, "IDLE_S", 0.001)
+    monkeypatch.setattr(ScriptedLane, "rest", lambda lane: rested.set())
+
+    def received() -> Iterator[Message]:
+        yield Load(replace(SPEC, lanes=1))
+        assert rested.wait(10)
+        yield decode(1)
+
+    sent: list[Message] = []
+    assert serve(received(), sent.append) == 0
+    assert isinstance(sent[-1], Decoded)
+
+
+def wait_for_cancel(
+    _lane: ScriptedLane, request: DecodeRequest, is_cancelled: Cancelled
+) -> Hypothesis:
+    while not is_cancelled():
+        time.sleep(0.001)
+    raise Superseded("the decode was cancelled")
+
+
+def test_a_decode_that_runs_is_told_that_nobody_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host_process, "warm_up", lambda lane: None)
+    monkeypatch.setattr(ScriptedLane, "decode", wait_for_cancel)
+    _, sent = served(Load(replace(SPEC, lanes=1)), decode(1), Cancel(1), Cancel(9))
+    assert sent[1:] == [Refused(1, "superseded", "the decode was cancelled")]
 
 
 def test_a_host_whose_gateway_is_gone_still_ends() -> None:

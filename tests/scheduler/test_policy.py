@@ -59,6 +59,16 @@ def test_a_discarded_decode_never_runs() -> None:
     assert (len(queue), queue.pop()) == (0, None)
 
 
+def test_a_firm_decode_that_is_late_is_given_up_and_no_other() -> None:
+    queue: DecodeQueue[object] = DecodeQueue()
+    queue.push("a", Priority.PARTIAL, key="firm", now_s=0.0, is_firm=True)
+    queue.push("b", Priority.PARTIAL, key="a detection", now_s=0.0)
+    queue.push("c", Priority.FINAL, key="a final", now_s=0.0)
+    assert queue.drop_stale(1.0) == []
+    assert [ticket.key for ticket in queue.drop_stale(1.01)] == ["firm"]
+    assert drain(queue) == ["a final", "a detection"]
+
+
 def test_a_full_queue_refuses() -> None:
     queue: DecodeQueue[object] = DecodeQueue(max_waiting=1)
     queue.push("a", Priority.FINAL, key=1, now_s=0.0)

@@ -1,11 +1,15 @@
 import asyncio
+import itertools
 
 import pytest
 
 from tests.scheduler.gated import GatedHost, request, settle
-from whispercpp_ws.decoding import Priority
+from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
+from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
+from whispercpp_ws.transcript import Hypothesis
 
 
 async def test_a_decode_returns_what_the_host_said() -> None:
@@ -98,7 +102,7 @@ async def test_a_partial_gives_way_to_a_decode_elsewhere() -> None:
     partial = asyncio.create_task(scheduler.decode("c", request(2, Priority.PARTIAL)))
     await settle()
     for session_id in ("a", "b", "c"):
-        scheduler.supersede(session_id)
+        scheduler.supersede(session_id, Priority.PARTIAL)
     with pytest.raises(Superseded):
         await partial
     for request_id in (0, 1):
@@ -109,6 +113,103 @@ async def test_a_partial_gives_way_to_a_decode_elsewhere() -> None:
 
 def test_one_scheduler_has_no_other_model_for_partials() -> None:
     assert Scheduler(GatedHost()).partial_info is None
+
+
+async def ask(
+    scheduler: Scheduler, session_id: str, wanted: DecodeRequest
+) -> asyncio.Task[Hypothesis]:
+    task = asyncio.create_task(scheduler.decode(session_id, wanted))
+    await settle()
+    return task
+
+
+@pytest.mark.parametrize("running", [Priority.PARTIAL, Priority.SPECULATIVE])
+@pytest.mark.parametrize("newer", [Priority.SPECULATIVE, Priority.FINAL])
+async def test_what_runs_for_a_session_gives_way_to_its_final(
+    running: Priority, newer: Priority
+) -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    old = await ask(scheduler, "a", request(1, running))
+    new = await ask(scheduler, "a", request(2, newer))
+    with pytest.raises(Superseded):
+        await old
+    # Its lane is free only when the host has let go of it.
+    assert (host.cancelled, host.started) == ([1], [1])
+    host.finish(1)
+    await settle()
+    host.finish(2)
+    assert (await new).text == "2"
+
+
+@pytest.mark.parametrize(
+    ("session_id", "running", "newer"),
+    [
+        ("b", request(1, Priority.PARTIAL), request(2)),
+        ("a", request(1, Priority.FINAL), request(2)),
+        ("a", request(1, Priority.PARTIAL, language="auto"), request(2)),
+        ("a", request(1, Priority.SPECULATIVE), request(2, Priority.PARTIAL)),
+    ],
+    ids=["another session's", "a final", "a detection", "ahead of a partial"],
+)
+async def test_what_is_still_of_use_runs_on(
+    session_id: str, running: DecodeRequest, newer: DecodeRequest
+) -> None:
+    host = GatedHost(lanes=2)
+    scheduler = Scheduler(host)
+    old = await ask(scheduler, session_id, running)
+    new = await ask(scheduler, "a", newer)
+    host.finish(1)
+    host.finish(2)
+    assert [h.text for h in await asyncio.gather(old, new)] == ["1", "2"]
+
+
+async def test_a_caller_that_leaves_cancels_its_decode_once() -> None:
+    host = GatedHost()
+    scheduler = Scheduler(host)
+    task = await ask(scheduler, "a", request(1, Priority.PARTIAL))
+    scheduler.supersede("a", Priority.FINAL)
+    task.cancel()
+    await settle()
+    assert (host.cancelled, task.cancelled()) == ([1], True)
+    waiting = await ask(scheduler, "b", request(2))
+    assert host.started == [1]
+    host.finish(1)
+    await settle()
+    host.finish(2)
+    assert (await waiting).text == "2"
+
+
+async def test_a_partial_that_waited_too_long_is_never_run() -> None:
+    host, now_s = GatedHost(), [0.0]
+    scheduler = Scheduler(host, clock=lambda: now_s[0])
+    busy = await ask(scheduler, "b", request(0))
+    partial = await ask(scheduler, "a", request(1, Priority.PARTIAL))
+    detection = await ask(scheduler, "c", request(2, Priority.PARTIAL, language="auto"))
+    now_s[0] = 1.1
+    for request_id in (0, 2):
+        host.finish(request_id)
+        await settle()
+    with pytest.raises(Superseded):
+        await partial
+    await asyncio.gather(busy, detection)
+    assert host.started == [0, 2]
+
+
+async def test_the_load_is_told_what_waits_and_what_ran() -> None:
+    ticks = itertools.count()
+    host, load = GatedHost(), LoadMeter(lanes=1)
+    scheduler = Scheduler(host, load=load, clock=lambda: float(next(ticks)))
+    before = load._admission.load_with_one_more(now_s=0.0)
+    tasks = [await ask(scheduler, str(i), request(i)) for i in range(3)]
+    waiting_s = load._waiting_s[scheduler]
+    assert waiting_s == pytest.approx(2 * 1500 * FIRST_S_PER_FRAME)
+    for request_id in range(3):
+        host.finish(request_id)
+        await settle()
+    await asyncio.gather(*tasks)
+    assert load._waiting_s[scheduler] == 0.0
+    assert load._admission.load_with_one_more(now_s=0.0) > before
 
 
 async def test_a_full_queue_refuses_and_leaves_nobody_waiting_for_ever() -> None:
@@ -136,7 +237,7 @@ async def test_a_partial_cancelled_in_the_same_step_can_be_superseded() -> None:
     partial = asyncio.create_task(scheduler.decode("a", request(1, Priority.PARTIAL)))
     await settle()
     partial.cancel()
-    scheduler.supersede("a")
+    scheduler.supersede("a", Priority.PARTIAL)
     await settle()
     host.finish(0)
     await busy

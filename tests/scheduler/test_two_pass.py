@@ -63,6 +63,12 @@ def test_a_partial_goes_to_the_partial_model_in_a_language_it_knows(
     assert is_for_partial_model(partial, model) is expected
 
 
+def test_under_overload_finals_go_to_the_small_model_if_it_knows_the_language() -> None:
+    english, russian = request(1), request(2, language="ru")
+    assert is_for_partial_model(english, ENGLISH, small_finals=True)
+    assert not is_for_partial_model(russian, ENGLISH, small_finals=True)
+
+
 async def test_a_final_does_not_wait_for_partials_nor_they_for_it(
     hosts: TwoHosts,
 ) -> None:
@@ -96,12 +102,25 @@ async def test_a_waiting_partial_gives_way_to_a_final_in_the_other_queue(
     assert hosts.small.started == [0]
 
 
+async def test_a_partial_that_runs_gives_way_to_a_final_of_the_other_model(
+    hosts: TwoHosts,
+) -> None:
+    partial = await hosts.ask("a", request(1, Priority.PARTIAL))
+    final = await hosts.ask("a", request(2))
+    with pytest.raises(Superseded):
+        await partial
+    assert hosts.small.cancelled == [1]
+    hosts.small.finish(1)
+    hosts.large.finish(2)
+    assert (await final).text == "2"
+
+
 async def test_another_sessions_final_leaves_a_waiting_partial_alone(
     hosts: TwoHosts,
 ) -> None:
     busy = await hosts.ask("b", request(0, Priority.PARTIAL))
     partial = await hosts.ask("a", request(1, Priority.PARTIAL))
-    final = await hosts.ask("b", request(2))
+    final = await hosts.ask("c", request(2))
     for host, request_id in ((hosts.large, 2), (hosts.small, 0), (hosts.small, 1)):
         host.finish(request_id)
         await settle()

@@ -12,12 +12,15 @@ from whispercpp_ws.errors import EngineError
 from whispercpp_ws.scheduler.wire import (
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -45,6 +48,9 @@ INFO = st.builds(
 )
 ANSWER = st.one_of(
     st.builds(Load, SPEC),
+    st.builds(Cancel, TICKET),
+    st.builds(Ping),
+    st.builds(Pong),
     st.builds(Ready, INFO),
     st.builds(Decoded, TICKET, HYPOTHESIS),
     st.builds(Refused, TICKET, TEXT, TEXT),

@@ -13,6 +13,7 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.app import create_app
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.shedding import Load
 
 
 MakeSite = Callable[..., Awaitable[Site]]
@@ -25,10 +26,14 @@ async def make_site() -> AsyncIterator[MakeSite]:
     async with AsyncExitStack() as stack:
 
         async def make(
-            config: Config | None = None, decoder: Decoder | None = None
+            config: Config | None = None,
+            decoder: Decoder | None = None,
+            load: Load | None = None,
         ) -> Site:
             metrics = Metrics()
-            app = create_app(config or Config(), decoder or ScriptedDecoder(), metrics)
+            app = create_app(
+                config or Config(), decoder or ScriptedDecoder(), metrics, load=load
+            )
             client = await stack.enter_async_context(TestClient(TestServer(app)))
             return Site(app, client, metrics)
 

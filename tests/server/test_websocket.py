@@ -20,7 +20,15 @@ from tests.server.peers import (
 from whispercpp_ws.config import Config, LimitConfig
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS
-from whispercpp_ws.errors import DecodeFailed, EngineCrashed, Superseded
+from whispercpp_ws.errors import (
+    DecodeFailed,
+    EngineCrashed,
+    Overloaded,
+    Superseded,
+    WindowQuarantined,
+)
+from whispercpp_ws.scheduler.load import Unloaded
+from whispercpp_ws.scheduler.pressure import LADDER
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -257,7 +265,7 @@ async def test_two_crashes_of_a_final_are_survived(
 
 @pytest.mark.parametrize(
     ("error", "tries"),
-    [(EngineCrashed("gone"), 3), (DecodeFailed("code -7"), 1)],
+    [(EngineCrashed("gone"), 8), (DecodeFailed("code -7"), 1)],
 )
 async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
     make_site: MakeSite, speech: bytes, error: EngineCrashed, tries: int
@@ -273,6 +281,62 @@ async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
     assert socket.close_code == 1011
     assert site.value("decode_failures_total", code=error.code) == tries
     assert (await start(await site.connect()))["type"] == "ready"
+
+
+async def test_audio_that_crashes_the_engine_is_left_out_and_the_session_goes_on(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    decoder = ScriptedDecoder(
+        failures=[WindowQuarantined("crashed twice")] * 2, failing=Priority.FINAL
+    )
+    socket = await (await make_site(decoder=decoder)).connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech)
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    warnings = [m for m in messages if m["type"] == "warning"]
+    assert {warning["code"] for warning in warnings} == {"window_quarantined"}
+    assert messages[-1]["type"] == "end"
+    assert finals(messages)
+
+
+class Pressed(Unloaded):
+    """A load at one rung of the ladder, which the top one refuses."""
+
+    def __init__(self, name: str) -> None:
+        self.pressure = next(each for each in LADDER if each.name == name)
+
+    def admit(self) -> int:
+        if not self.pressure.admits:
+            raise Overloaded("busy")
+        return super().admit()
+
+
+async def test_a_session_under_pressure_is_told_and_gets_all_its_finals(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site(load=Pressed("no_partials"))
+    socket = await site.connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech)
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    [warning] = [m for m in messages if m["type"] == "warning"]
+    assert (warning["code"], warning["step_ms"]) == ("overload", 1500)
+    assert len(finals(messages)) > 0
+    assert site.value("shed_partials_total") > 0
+
+
+async def test_an_overloaded_server_refuses_before_the_upgrade(
+    make_site: MakeSite,
+) -> None:
+    site = await make_site(load=Pressed("refuse"))
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await site.connect()
+    assert refused.value.status == 503
+    assert refused.value.headers is not None
+    assert int(refused.value.headers["Retry-After"]) > 0
+    assert site.value("connections") == 0
 
 
 async def test_a_mistake_of_ours_ends_one_session_and_says_so(

@@ -19,7 +19,7 @@ COMMANDS = {
     "serve": "run the server",
     "transcribe": "write what audio files say, without a server",
     "stream": "send an audio file to a server as a microphone would",
-    "models": "list, fetch, quantize, verify and remove models",
+    "models": "list, fetch, check and remove models, or change a server's",
     "doctor": "check that this machine can run the server",
 }
 

@@ -46,10 +46,9 @@ async def demonstrate(job: StreamJob, config: Config) -> None:
         return
     print(f"No server runs at {address}; starting one for the demo")
     free_port = dataclasses.replace(config, listen=ListenConfig(port=0))
-    async with decoding(
-        host_spec(config.models), partial_spec(config.models)
-    ) as scheduler:
-        app = create_app(free_port, scheduler, Metrics())
+    final, partial = host_spec(config.models), partial_spec(config.models)
+    async with decoding(config.models, final, partial) as (decoder, _):
+        app = create_app(free_port, decoder, Metrics())
         async with listening(app, free_port.listen) as port:
             url = Address(free_port.listen.host, port).url
             await stream_file(dataclasses.replace(job, url=url), display())

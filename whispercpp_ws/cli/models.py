@@ -1,12 +1,15 @@
-"""`whispercpp-ws models`: list, fetch, quantise, verify and remove model files."""
+"""`whispercpp-ws models`: files on this machine, and what a running server loads."""
 
 import argparse
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from whispercpp_ws.cli.progress import ProgressBar
 from whispercpp_ws.cli.settings import Subparsers
+from whispercpp_ws.client.admin import ServedModel, change_model, loaded_models
+from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.models.catalog import (
     LICENCE,
     QUANTS,
@@ -34,6 +37,7 @@ def add_parser(
     _add_fetch(commands)
     _add_quantize(commands)
     _add_named(commands)
+    _add_served(commands)
 
 
 def _add_directory(parser: argparse.ArgumentParser, default: object) -> None:
@@ -96,6 +100,62 @@ def _add_named(
     remove = _add_command(commands, "remove", "delete models from this machine")
     remove.add_argument("names", nargs="+", metavar="NAME")
     remove.set_defaults(run=_remove)
+
+
+SERVED = {
+    "load": "have a running server load a model beside its others",
+    "use": "have it make a model the default, and let the old default go",
+    "unload": "have it let a model go",
+}
+
+
+def _add_served(commands: Subparsers) -> None:
+    for action, summary in SERVED.items():
+        parser = commands.add_parser(action, help=summary)
+        parser.add_argument("name", metavar="NAME", help="such as base-q8_0")
+        _add_server(parser)
+        parser.set_defaults(run=_change, action=action)
+    parser = commands.add_parser("loaded", help="print what a running server has")
+    _add_server(parser)
+    parser.set_defaults(run=_loaded)
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url", default="http://127.0.0.1:2700", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--admin-token-file",
+        type=Path,
+        metavar="FILE",
+        help="where the server asks for one",
+    )
+
+
+def _change(args: argparse.Namespace) -> int:
+    url, token = args.url.rstrip("/"), _admin_token(args)
+    _print_served(asyncio.run(change_model(url, args.action, args.name, token=token)))
+    return 0
+
+
+def _loaded(args: argparse.Namespace) -> int:
+    url = args.url.rstrip("/")
+    _print_served(asyncio.run(loaded_models(url, token=_admin_token(args))))
+    return 0
+
+
+def _admin_token(args: argparse.Namespace) -> str:
+    file: Path | None = args.admin_token_file
+    try:
+        return file.read_text(encoding="utf-8").strip() if file else ""
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _print_served(models: list[ServedModel]) -> None:
+    for model in models:
+        mark = "*" if model.is_default else " "
+        print(f"{mark} {model.name:20} lanes {model.lanes}  decodes {model.decodes}")
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,9 @@ from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.config import Config, ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.fleet import ModelFleet, Start
 from whispercpp_ws.scheduler.host import EngineHost
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.scheduler.two_pass import TwoPassScheduler
 from whispercpp_ws.scheduler.wire import HostSpec
@@ -109,12 +111,16 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
     """Run the server until a signal; returns whether every session got its finals."""
     names = " and ".join(spec.model for spec in (final, partial) if spec)
     print(f"Loading {names} ...", flush=True)
-    async with decoding(final, partial) as scheduler:
-        app = create_app(config, scheduler, Metrics())
+    metrics = Metrics()
+    load = LoadMeter(
+        lanes=final.lanes, most_load=config.limits.max_load, metrics=metrics
+    )
+    async with decoding(config.models, final, partial, load) as (decoder, fleet):
+        app = create_app(config, decoder, metrics, load=load, models=fleet)
 
         def greet(port: int) -> None:
             address = Address(config.listen.host, port)
-            print(greeting(address, scheduler.info, scheduler.partial_info), flush=True)
+            print(greeting(address, decoder.info, decoder.partial_info), flush=True)
 
         finished = await run_app(app, config.listen, on_listening=greet)
     print("Stopped." if finished else "Stopped; some sessions were cut.", flush=True)
@@ -123,22 +129,47 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
 
 @asynccontextmanager
 async def decoding(
-    final: HostSpec, partial: HostSpec | None = None
-) -> AsyncIterator[Scheduler | TwoPassScheduler]:
-    """Run decodes in engine processes of the block; raises SpeechError."""
-    async with AsyncExitStack() as hosts:
-        finals = Scheduler(await _start(final, hosts))
+    config: ModelConfig,
+    final: HostSpec,
+    partial: HostSpec | None = None,
+    load: LoadMeter | None = None,
+) -> AsyncIterator[tuple[ModelFleet | TwoPassScheduler, ModelFleet]]:
+    """
+    Run decodes in engine processes of the block.
+
+    Gives what decodes, and the models among it that may be changed. Raises SpeechError.
+    """
+    async with AsyncExitStack() as stack:
+        fleet = ModelFleet(_starter(config, final), load=load)
+        stack.push_async_callback(fleet.aclose)
+        await fleet.use(final.model)
+        if config.unload_idle_s:
+            stack.callback(_until_called(fleet.unload_idle(config.unload_idle_s)))
         if partial is None:
-            yield finals
+            yield fleet, fleet
         else:
-            partials = Scheduler(await _start(partial, hosts))
-            yield TwoPassScheduler(final=finals, partial=partials)
+            host = await EngineHost.start(partial)
+            stack.push_async_callback(host.aclose)
+            partials = Scheduler(host, load=load)
+            yield TwoPassScheduler(final=fleet, partial=partials, load=load), fleet
 
 
-async def _start(spec: HostSpec, hosts: AsyncExitStack) -> EngineHost:
-    host = await EngineHost.start(spec)
-    hosts.push_async_callback(host.aclose)
-    return host
+def _starter(config: ModelConfig, first: HostSpec) -> Start:
+    """Return what starts hosts for models by name; the first one's file is known."""
+
+    async def start(name: str) -> EngineHost:
+        if name == first.model:
+            return await EngineHost.start(first)
+        # Reading, hashing and fetching a file must not stop the sessions.
+        wanted = replace(config, model=name)
+        return await EngineHost.start(await asyncio.to_thread(host_spec, wanted))
+
+    return start
+
+
+def _until_called(job: Coroutine[None, None, None]) -> Callable[[], object]:
+    """Run a job in the background; the result ends it."""
+    return asyncio.create_task(job).cancel
 
 
 def greeting(

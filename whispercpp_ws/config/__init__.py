@@ -28,6 +28,8 @@ class TokenConfig:
     max_lifetime_s: int = 3600
     audience: str = ""
     issuer: str = ""
+    admin_key: str = field(default="", repr=False)
+    """What changes the loaded models from anywhere; empty lets this machine do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class LimitConfig:
     max_upload_bytes: int = 25 * 1024 * 1024
     """Largest audio file of a form; OpenAI's limit too."""
     max_connections: int = 100
+    max_load: float = 0.7
+    """Share of the lanes that speakers may be expected to need, before the next one is
+    refused."""
     max_session_s: int = 4 * 3600
     start_timeout_s: float = 10.0
     """From the upgrade to `start`."""
@@ -85,6 +90,8 @@ class ModelConfig:
     partial_model: str = ""
     """A smaller model for partials; empty decodes them with the one above."""
     partial_quant: str = "q8_0"
+    unload_idle_s: float = 0.0
+    """Without a decode, before a model but the default is unloaded; 0 is never."""
     partial_lanes: int = 0
     """Partials at once on a model of their own; 0 is half the cores."""
 

@@ -133,6 +133,15 @@ OPTIONS = (
         "`iss` a token must carry; empty asks for none",
     ),
     Option(
+        "admin-token-file",
+        "tokens",
+        "admin_key",
+        KEY_FILE,
+        "file with the token that `models load|use|unload` need; without it they work "
+        "from the server's own machine only",
+        key="admin_token_file",
+    ),
+    Option(
         "max-frame-bytes",
         "limits",
         "max_frame_bytes",
@@ -152,6 +161,14 @@ OPTIONS = (
         "max_connections",
         Whole(1, 100_000),
         "most connections at once",
+    ),
+    Option(
+        "max-load",
+        "limits",
+        "max_load",
+        Decimal(0.1, 1000),
+        "share of the lanes that speakers may need before the next one is refused; a "
+        "large number refuses nobody",
     ),
     Option(
         "max-session",
@@ -289,6 +306,14 @@ OPTIONS = (
         "lanes",
         Whole(0, 256),
         "decodes at once; 0 is one for each core",
+    ),
+    Option(
+        "unload-idle",
+        "models",
+        "unload_idle_s",
+        Decimal(0, 7 * 86_400),
+        "time without use before a model that is not the default is unloaded, in "
+        "seconds; 0 keeps it",
     ),
     Option(
         "partial-model",

@@ -27,14 +27,26 @@ class EngineInfo:
     lanes: int
 
 
+Cancelled = Callable[[], bool]
+"""Asked by a running decode, from its own thread, whether anybody still wants it."""
+
+
+def never_cancelled() -> bool:
+    """Let a decode run to its end."""
+    return False
+
+
 class Lane(Protocol):
     """One decode at a time; use from one thread at a time."""
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         """
         Decode one window of at most 30 s; blocks for 0.1 s to seconds.
 
         Raises:
+            Superseded: `is_cancelled` said so; the lane is good for the next decode.
             RefusedInput: the request would crash or mislead the library.
             DecodeFailed: the library returned an error.
         """
@@ -51,6 +63,10 @@ class Lane(Protocol):
 
         Calls `on_segment` with each segment as it is done, from the calling thread.
         """
+        ...
+
+    def rest(self) -> None:
+        """Free the lane's memory until the next decode; for lanes that stay idle."""
         ...
 
     def close(self) -> None:

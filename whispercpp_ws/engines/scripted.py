@@ -9,7 +9,7 @@ from whispercpp_ws.decoding import (
     Priority,
     Samples,
 )
-from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.engines.base import Cancelled, EngineInfo, never_cancelled
 from whispercpp_ws.transcript import (
     Hypothesis,
     Segment,
@@ -29,7 +29,9 @@ class ScriptedLane:
     def __init__(self, words: Sequence[str]) -> None:
         self._words = tuple(words)
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         """Return the first `seconds / SECONDS_PER_WORD` words, cycling."""
         count = int(len(request.samples) / SAMPLE_RATE / SECONDS_PER_WORD)
         words = tuple(self._word(i) for i in range(count))
@@ -53,6 +55,9 @@ class ScriptedLane:
         segment = Segment(hypothesis.text, 0.0, seconds, hypothesis.words)
         on_segment(segment)
         return Transcription(_language(options), (segment,))
+
+    def rest(self) -> None:
+        """Do nothing; there is nothing to free."""
 
     def close(self) -> None:
         """Do nothing; there is nothing to free."""

@@ -24,16 +24,20 @@ from whispercpp_ws.errors import (
     SpeechError,
     error_from_code,
 )
+from whispercpp_ws.scheduler.cost import CostModel, frames_of
+from whispercpp_ws.scheduler.pipe import widen
 from whispercpp_ws.scheduler.wire import (
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
     HostSpec,
     Load,
     Message,
+    Ping,
     Ready,
     Refused,
-    encode,
+    encode_parts,
 )
 from whispercpp_ws.transcript import Hypothesis
 
@@ -46,6 +50,13 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 barriers made a decode on two threads take up to 13 s, instead of 0.4, beside one other
 busy process."""
 
+CRASHES = frozenset(
+    getattr(signal, name)
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
+    if hasattr(signal, name)
+)
+"""Signals that C code ends itself with; others come from outside."""
+
 REAP_S = 2.0
 """From the end of the process's output to its exit."""
 
@@ -57,29 +68,50 @@ class NotSent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How often a process is asked whether it is there, and when it is given up."""
+
+    every_s: float = 1.0
+    silence_s: float = 5.0
+    """Its main thread only reads and answers; a machine so busy that it does not run
+    for so long is no better than a frozen process."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Pending:
     future: asyncio.Future[Hypothesis]
     timer: asyncio.TimerHandle
+    request: DecodeRequest
+    sent_s: float
 
 
 class Child:
     """A running engine process; made by `start`."""
 
     def __init__(
-        self, process: Process, lanes: int, on_end: Callable[[], None]
+        self,
+        process: Process,
+        lanes: int,
+        on_end: Callable[[], None],
+        cost: CostModel | None = None,
     ) -> None:
         self.ended = asyncio.Event()
         self.served = False
         """Whether it ever returned a result."""
         self._process = process
         self._on_end = on_end
+        self._cost = cost or CostModel()
+        self._frozen_s = 0.0
         self._doomed = False
         self._lanes = asyncio.Semaphore(lanes)
         self._tickets = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
-        loop = asyncio.get_running_loop()
-        self._loaded: asyncio.Future[EngineInfo] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self._is_heard = False
+        self._loaded: asyncio.Future[EngineInfo] = self._loop.create_future()
         self._reading = asyncio.create_task(self._read())
+        self._beating: asyncio.Task[None] | None = None
+        widen(process)
 
     @classmethod
     async def start(
@@ -89,9 +121,14 @@ class Child:
         *,
         timeout_s: float,
         on_end: Callable[[], None],
+        cost: CostModel | None = None,
+        heartbeat: Heartbeat = Heartbeat(),
     ) -> tuple["Child", EngineInfo]:
         """
         Start the process, load the model, wait until it is warm.
+
+        `cost` learns from what it decodes. One that is not heard for as long as the
+        heartbeat allows, once it is warm, is killed.
 
         Raises:
             DiedLoading: the process ended before it was ready.
@@ -106,9 +143,11 @@ class Child:
             raise EngineCrashed(
                 f"{command[0]}: the engine process does not start: {error.strerror}"
             ) from error
-        child = cls(process, spec.lanes, on_end)
+        child = cls(process, spec.lanes, on_end, cost)
         try:
-            return child, await child._load(spec, timeout_s)
+            info = await child._load(spec, timeout_s)
+            child._beating = asyncio.create_task(child._beat(heartbeat))
+            return child, info
         except BaseException:
             await child.kill()
             raise
@@ -122,13 +161,23 @@ class Child:
     def obituary(self) -> str:
         """How the process ended, as a sentence without its full stop."""
         code = self._process.returncode or 0
+        if self._frozen_s:
+            return f"the engine process gave no sign of life for {self._frozen_s:g} s"
         if code < 0:
             return f"the engine process was killed by {signal.Signals(-code).name}"
         return f"the engine process ended with status {code}"
 
+    @property
+    def has_crashed(self) -> bool:
+        """Whether it ended by itself, and not because somebody killed it."""
+        code = self._process.returncode or 0
+        return code > 0 or -code in CRASHES
+
     async def decode(self, request: DecodeRequest, limit_s: float) -> Hypothesis:
         """
         Decode when a lane is free, within `limit_s` from then.
+
+        Cancelling it cancels the decode, and returns once its lane is free.
 
         Raises:
             NotSent: the process ended before; another may do it.
@@ -138,15 +187,27 @@ class Child:
         """
         await self._lanes.acquire()
         try:
-            future = self._submit(request, limit_s)
+            ticket, future = self._submit(request, limit_s)
         except BaseException:
             self._lanes.release()
             raise
-        # A caller that goes away does not free the lane; the answer does.
-        return await asyncio.shield(future)
+        try:
+            # A caller that goes away does not free the lane; the answer does.
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await self._cancel(ticket, future)
+            raise
+
+    async def _cancel(self, ticket: int, future: asyncio.Future[Hypothesis]) -> None:
+        if ticket in self._pending:
+            self._write(Cancel(ticket))
+        await asyncio.wait([future])
+        # Read, so that asyncio does not report an error that nobody waits for.
+        future.exception()
 
     async def close(self, grace_s: float) -> None:
         """Let running decodes finish for `grace_s`, then kill."""
+        self._stop_beating()
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -172,20 +233,37 @@ class Child:
 
     def _submit(
         self, request: DecodeRequest, limit_s: float
-    ) -> asyncio.Future[Hypothesis]:
+    ) -> tuple[int, asyncio.Future[Hypothesis]]:
         if self._doomed:
             raise NotSent
         ticket = next(self._tickets)
         self._write(Decode(ticket, request))
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(limit_s, self._time_out, ticket, limit_s)
-        self._pending[ticket] = _Pending(loop.create_future(), timer)
-        return self._pending[ticket].future
+        timer = self._loop.call_later(limit_s, self._time_out, ticket, limit_s)
+        future: asyncio.Future[Hypothesis] = self._loop.create_future()
+        self._pending[ticket] = _Pending(future, timer, request, self._loop.time())
+        return ticket, future
 
     def _write(self, message: Message) -> None:
         # Not drained: no more than one frame per lane is under way.
         if self._process.stdin is not None:
-            self._process.stdin.write(encode(message))
+            for part in encode_parts(message):
+                self._process.stdin.write(part)
+
+    async def _beat(self, heartbeat: Heartbeat) -> None:
+        # Counted in beats: were it this process that stood still, its clock would say
+        # that the other had been silent.
+        silent_s = 0.0
+        while silent_s < heartbeat.silence_s:
+            self._is_heard = False
+            self._write(Ping())
+            await asyncio.sleep(heartbeat.every_s)
+            silent_s = 0.0 if self._is_heard else silent_s + heartbeat.every_s
+        self._frozen_s = heartbeat.silence_s
+        self._kill()
+
+    def _stop_beating(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
 
     def _time_out(self, ticket: int, limit_s: float) -> None:
         # An encode cannot be interrupted, so the process has to go.
@@ -216,6 +294,7 @@ class Child:
     async def _read_messages(self) -> None:
         stdout, reader = self._process.stdout, FrameReader()
         while stdout is not None and (data := await stdout.read(READ_BYTES)):
+            self._is_heard = True
             for message in reader.feed(data):
                 self._receive(message)
 
@@ -224,6 +303,7 @@ class Child:
             self._loaded.set_result(message.info)
         elif isinstance(message, Decoded):
             self.served = True
+            self._learn(message)
             self._settle(message.ticket, message.hypothesis)
         elif isinstance(message, Refused):
             self._refused(message)
@@ -234,6 +314,13 @@ class Child:
             self._settle(message.ticket, error)
         elif not self._loaded.done():
             self._loaded.set_exception(error)
+
+    def _learn(self, decoded: Decoded) -> None:
+        pending = self._pending.get(decoded.ticket)
+        # A window without words was most likely not decoded at all.
+        if pending is not None and decoded.hypothesis.token_count:
+            seconds = self._loop.time() - pending.sent_s
+            self._cost.learn(frames_of(pending.request), seconds)
 
     def _settle(self, ticket: int, outcome: Hypothesis | SpeechError) -> None:
         pending = self._pending.pop(ticket, None)
@@ -249,6 +336,7 @@ class Child:
     def _end(self) -> None:
         self.ended.set()
         self._on_end()
+        self._stop_beating()
         for ticket in list(self._pending):
             self._settle(ticket, EngineCrashed(self.obituary))
         if not self._loaded.done():

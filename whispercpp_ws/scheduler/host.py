@@ -15,12 +15,16 @@ from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import (
     BadModelFile,
+    DecodeTimedOut,
     Draining,
     EngineCrashed,
     Overloaded,
     SpeechError,
+    WindowQuarantined,
 )
-from whispercpp_ws.scheduler.child import Child, NotSent
+from whispercpp_ws.scheduler.child import Child, Heartbeat, NotSent
+from whispercpp_ws.scheduler.cost import CostModel, frames_of, limit_s
+from whispercpp_ws.scheduler.quarantine import Quarantine
 from whispercpp_ws.scheduler.wire import HostSpec
 from whispercpp_ws.transcript import Hypothesis
 
@@ -37,7 +41,12 @@ class HostLimits:
     start_s: float = 120.0
     """Reading 3 GB from a slow disk, hashing it, one warm-up decode per lane."""
     decode_s: float = 60.0
-    """Several times a full window of a large model; a longer decode hangs."""
+    """Several times a full window of a large model; a longer decode hangs. Once enough
+    of them ran, the limit is three times the slowest 1 % of its kind."""
+    least_decode_s: float = 20.0
+    """Below this no decode is given up: beside another busy process one took 13 s that
+    takes 0.4 alone, and a window that times out twice is left out."""
+    heartbeat: Heartbeat = Heartbeat()
     restart_wait_s: float = 15.0
     """How long a decode waits for a child that is being restarted."""
     close_s: float = 2.0
@@ -59,6 +68,11 @@ class EngineHost:
         self._limits = limits
         self._command = command
         self._up = asyncio.Event()
+        self.cost = CostModel()
+        """What decodes take; outlives the child."""
+        self._quarantine = Quarantine()
+        self._alone = asyncio.Lock()
+        """Held by a window under suspicion, so that two never run side by side."""
         self._waiting = 0
         self._closing = False
         self._trouble = ""
@@ -106,7 +120,8 @@ class EngineHost:
         Raises:
             EngineCrashed: the child ended meanwhile, or is not back yet; retryable.
             BadModelFile: it ended, and its file has gone bad since it was loaded.
-            DecodeTimedOut: it took longer than `limits.decode_s`; retryable.
+            DecodeTimedOut: it took far longer than others do; retryable.
+            WindowQuarantined: the child has crashed on this window twice.
             Overloaded: `limits.waiting` decodes are under way; retryable.
             Draining: the host is closed.
             EngineError: the engine refused the request.
@@ -129,12 +144,37 @@ class EngineHost:
         await self._child.close(self._limits.close_s)
 
     async def _decode(self, request: DecodeRequest) -> Hypothesis:
+        if not self._quarantine.suspects(request):
+            return await self._decode_once(request)
+        async with self._alone:
+            if self._quarantine.holds(request):
+                raise WindowQuarantined(
+                    f"{request.seconds:.1f} s of audio crashed the engine twice and "
+                    "are left out"
+                )
+            return await self._decode_once(request)
+
+    async def _decode_once(self, request: DecodeRequest) -> Hypothesis:
         while True:
             await self._wait_until_up()
+            child = self._child
             try:
-                return await self._child.decode(request, self._limits.decode_s)
+                return await child.decode(request, self._limit_s(request))
             except NotSent:
                 continue
+            except DecodeTimedOut:
+                self._quarantine.note_death(request)
+                raise
+            except EngineCrashed:
+                if child.has_crashed:
+                    self._quarantine.note_death(request)
+                raise
+
+    def _limit_s(self, request: DecodeRequest) -> float:
+        highest_s = self._limits.decode_s
+        lowest_s = min(self._limits.least_decode_s, highest_s)
+        frames = frames_of(request)
+        return limit_s(self.cost, frames, lowest_s=lowest_s, highest_s=highest_s)
 
     async def _wait_until_up(self) -> None:
         try:
@@ -176,6 +216,8 @@ class EngineHost:
                 self._command,
                 timeout_s=self._limits.start_s,
                 on_end=self._up.clear,
+                cost=self.cost,
+                heartbeat=self._limits.heartbeat,
             )
         except BadModelFile as error:
             raise type(error)(f"{self._spec.model}: {error}") from error

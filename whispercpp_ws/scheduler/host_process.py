@@ -26,16 +26,19 @@ from whispercpp_ws.decoding import (
     Priority,
 )
 from whispercpp_ws.engines import EngineOptions, load_engine
-from whispercpp_ws.engines.base import Engine, Lane
+from whispercpp_ws.engines.base import Cancelled, Engine, Lane
 from whispercpp_ws.errors import BadModelFile, EngineError, SpeechError
 from whispercpp_ws.scheduler.wire import (
     LOAD_TICKET,
+    Cancel,
     Decode,
     Decoded,
     FrameReader,
     HostSpec,
     Load,
     Message,
+    Ping,
+    Pong,
     Ready,
     Refused,
     encode,
@@ -43,6 +46,10 @@ from whispercpp_ws.scheduler.wire import (
 
 
 READ_BYTES = 1 << 20
+
+IDLE_S = 60.0
+"""Without a decode, before a lane gives its buffers back; the next decode makes them
+again, which takes longer than usual: no pause within a conversation may cost that."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +77,8 @@ class Host:
     def __init__(self, spec: HostSpec, send: Send) -> None:
         self._send = send
         self._jobs: queue.SimpleQueue[Decode | None] = queue.SimpleQueue()
+        self._cancelled: dict[int, threading.Event] = {}
+        """By ticket, for every decode that has no answer yet."""
         verify_file(spec)
         self._engine: Engine = load_engine(
             spec.engine,
@@ -96,10 +105,20 @@ class Host:
         self._send(Ready(self._engine.info))
 
     def submit(self, message: Message) -> None:
-        """Queue a decode; the gateway sends no more of them than there are lanes."""
-        if not isinstance(message, Decode):
+        """
+        Queue a decode, cancel one, or answer that the process is there.
+
+        The gateway sends no more decodes than there are lanes.
+        """
+        if isinstance(message, Ping):
+            self._send(Pong())
+        elif isinstance(message, Cancel):
+            self._cancel(message.ticket)
+        elif isinstance(message, Decode):
+            self._cancelled[message.ticket] = threading.Event()
+            self._jobs.put(message)
+        else:
             raise EngineError(f"engine host: expected a decode, got {message!r:.80}")
-        self._jobs.put(message)
 
     def close(self) -> None:
         """Finish the decodes that run, then free lanes and weights."""
@@ -111,17 +130,32 @@ class Host:
             lane.close()
         self._engine.close()
 
+    def _cancel(self, ticket: int) -> None:
+        # The answer may be on its way already: then there is nothing to cancel.
+        flag = self._cancelled.get(ticket)
+        if flag is not None:
+            flag.set()
+
+    def _next(self, lane: Lane) -> Decode | None:
+        try:
+            return self._jobs.get(timeout=IDLE_S)
+        except queue.Empty:
+            lane.rest()
+            return self._jobs.get()
+
     def _serve(self, lane: Lane) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next(lane)) is not None:
+            answer = _answer(lane, job, self._cancelled[job.ticket].is_set)
+            del self._cancelled[job.ticket]
             try:
-                self._send(_answer(lane, job))
+                self._send(answer)
             except OSError:
                 logger.info("the gateway is gone; a result is dropped")
 
 
-def _answer(lane: Lane, job: Decode) -> Message:
+def _answer(lane: Lane, job: Decode, is_cancelled: Cancelled) -> Message:
     try:
-        return Decoded(job.ticket, lane.decode(job.request))
+        return Decoded(job.ticket, lane.decode(job.request, is_cancelled))
     except SpeechError as error:
         return Refused(job.ticket, error.code, str(error))
     except Exception as error:

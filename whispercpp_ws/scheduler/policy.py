@@ -17,6 +17,10 @@ from whispercpp_ws.errors import Overloaded
 Key = TypeVar("Key")
 
 
+STALE_S = 0.5
+"""Past its deadline, after which a partial is not run: a step, so that its session can
+ask for one with newer audio."""
+
 MAX_WAITING = 256
 """Decodes in the queue: 2 of each of 100 connections and room. At 0.4 s each on two
 lanes the last one would wait 50 s, far beyond any use."""
@@ -40,6 +44,12 @@ class Ticket(Generic[Key]):
     session_id: str = field(compare=False)
     key: Key = field(compare=False)
     """The caller's own name for the decode."""
+    is_firm: bool = field(default=False, compare=False)
+    """Whether it is worthless once it is late."""
+
+    def is_stale(self, now_s: float) -> bool:
+        """Tell whether it is too late to run it."""
+        return self.is_firm and now_s > self.deadline_s + STALE_S
 
 
 class DecodeQueue(Generic[Key]):
@@ -55,10 +65,18 @@ class DecodeQueue(Generic[Key]):
         return len(self._waiting)
 
     def push(
-        self, session_id: str, priority: Priority, *, key: Key, now_s: float
+        self,
+        session_id: str,
+        priority: Priority,
+        *,
+        key: Key,
+        now_s: float,
+        is_firm: bool = False,
     ) -> None:
         """
         Queue a decode; `drop_partials` first takes out what it makes worthless.
+
+        A firm one is given up by `drop_stale` when it has waited too long.
 
         Raises:
             Overloaded: the queue is full.
@@ -69,7 +87,7 @@ class DecodeQueue(Generic[Key]):
             )
         self._sequence += 1
         deadline_s = now_s + BUDGET_S[priority]
-        ticket = Ticket(priority, deadline_s, self._sequence, session_id, key)
+        ticket = Ticket(priority, deadline_s, self._sequence, session_id, key, is_firm)
         self._waiting.add(ticket)
         heapq.heappush(self._heap, ticket)
 
@@ -80,6 +98,12 @@ class DecodeQueue(Generic[Key]):
             for ticket in self._waiting
             if ticket.session_id == session_id and ticket.priority is Priority.PARTIAL
         ]
+        self._waiting.difference_update(dropped)
+        return dropped
+
+    def drop_stale(self, now_s: float) -> list[Ticket[Key]]:
+        """Take out and return what is too late to run."""
+        dropped = [ticket for ticket in self._waiting if ticket.is_stale(now_s)]
         self._waiting.difference_update(dropped)
         return dropped
 

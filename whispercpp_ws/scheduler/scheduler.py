@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.scheduler.cost import CostModel, frames_of
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
@@ -27,11 +29,18 @@ class Host(Protocol):
         ...
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
-        """Run one decode on a free lane."""
+        """Run one decode on a free lane; cancelled, it returns when that is free."""
         ...
 
 
 Result = asyncio.Future[Hypothesis]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    session_id: str
+    request: DecodeRequest
+    result: Result
 
 
 class Scheduler:
@@ -47,13 +56,16 @@ class Scheduler:
         host: Host,
         *,
         max_waiting: int = MAX_WAITING,
+        load: LoadMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
+        self._load = load
+        self._cost = CostModel()
         self._clock = clock
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], _Running] = {}
 
     @property
     def info(self) -> EngineInfo:
@@ -72,40 +84,85 @@ class Scheduler:
 
     async def decode(self, session_id: str, request: DecodeRequest) -> Hypothesis:
         """
-        Decode when its turn comes. Cancelling it frees its place in the queue; a
-        decode that runs already goes on to its end, for C cannot be interrupted.
+        Decode when its turn comes.
+
+        Cancelling it frees its place in the queue, or ends the decode as soon as C can
+        be interrupted: after the encode, or the next token.
 
         Raises:
-            Superseded: a newer decode of the session took the place of this partial.
+            Superseded: a newer decode of the session made this one worthless.
             Overloaded: too many decodes wait.
             SpeechError: whatever the host raised.
         """
         result: Result = asyncio.get_running_loop().create_future()
-        self.supersede(session_id)
-        self._queue.push(session_id, request.priority, key=result, now_s=self._clock())
+        self.supersede(session_id, request.priority)
+        self._queue.push(
+            session_id,
+            request.priority,
+            key=result,
+            now_s=self._clock(),
+            is_firm=is_firm(request),
+        )
         self._waiting[result] = request
         self._fill_lanes()
         try:
             return await result
+        except asyncio.CancelledError:
+            self._abort(lambda running: running.result is result)
+            raise
         finally:
             self._waiting.pop(result, None)
             self._queue.discard(result)
+            self._note_waiting()
 
-    def supersede(self, session_id: str) -> None:
-        """Let a session's waiting partial fail: a newer decode makes it worthless."""
+    def supersede(self, session_id: str, newer: Priority) -> None:
+        """
+        Let fail what a newer decode of the session makes worthless.
+
+        That is a waiting partial; and when the newer one is no partial itself, also
+        what runs of the session, but for a final.
+        """
         for ticket in self._queue.drop_partials(session_id):
-            # It may have been cancelled in this very step of the loop.
-            if not ticket.key.done():
-                ticket.key.set_exception(Superseded("a newer decode took its place"))
+            _give_up(ticket.key)
+        if newer is not Priority.PARTIAL:
+            self._abort(
+                lambda running: (
+                    running.session_id == session_id and is_worthless(running.request)
+                )
+            )
+
+    def _abort(self, is_unwanted: Callable[[_Running], bool]) -> None:
+        """Tell the host; the lane stays taken until the host has let go of it."""
+        for task, running in self._running.items():
+            if is_unwanted(running) and not task.cancelling():
+                _give_up(running.result)
+                task.cancel()
 
     def _fill_lanes(self) -> None:
+        for ticket in self._queue.drop_stale(self._clock()):
+            _give_up(ticket.key)
+        self._start_next()
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        if self._load is not None:
+            running = {one.result for one in self._running.values()}
+            waiting = [
+                request
+                for result, request in self._waiting.items()
+                if result not in running
+            ]
+            costs = (self._cost.expected_s(frames_of(request)) for request in waiting)
+            self._load.note_waiting(self, sum(costs))
+
+    def _start_next(self) -> None:
         while len(self._running) < self._host.info.lanes:
             ticket = self._queue.pop()
             if ticket is None:
                 return
             request = self._boosted(self._waiting[ticket.key])
             task = asyncio.create_task(self._run(ticket.key, request))
-            self._running.add(task)
+            self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
 
     def _boosted(self, request: DecodeRequest) -> DecodeRequest:
@@ -116,15 +173,57 @@ class Scheduler:
         return replace(request, threads=min(max(idle, 1), MAX_THREADS))
 
     def _free_lane(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._fill_lanes()
 
     async def _run(self, result: Result, request: DecodeRequest) -> None:
         try:
-            hypothesis = await self._host.decode(request)
+            hypothesis = await self._timed(request)
         except SpeechError as error:
             if not result.done():
                 result.set_exception(error)
         else:
             if not result.done():
                 result.set_result(hypothesis)
+
+    async def _timed(self, request: DecodeRequest) -> Hypothesis:
+        started_s = self._clock()
+        try:
+            hypothesis = await self._host.decode(request)
+        except asyncio.CancelledError:
+            self._note_work(request, self._clock() - started_s)
+            raise
+        # A failure is no work: most of its time is the wait for another process.
+        taken_s = self._clock() - started_s
+        self._note_work(request, taken_s)
+        if hypothesis.token_count:
+            self._cost.learn(frames_of(request), taken_s)
+        return hypothesis
+
+    def _note_work(self, request: DecodeRequest, taken_s: float) -> None:
+        if self._load is not None:
+            self._load.note_work(taken_s * request.threads, request.priority)
+
+
+def is_firm(request: DecodeRequest) -> bool:
+    """Tell whether a decode that comes late is worthless: real partials are."""
+    is_detection = request.options.language == "auto"
+    return request.priority is Priority.PARTIAL and not is_detection
+
+
+def is_worthless(request: DecodeRequest) -> bool:
+    """
+    Tell whether a running decode is of no use once its session asks for a final.
+
+    A session has at most one partial and one other decode out, so a speculative final
+    is stale when it asks for the next. A detection of the language is a partial only
+    by its priority: the final itself waits for it.
+    """
+    is_detection = request.options.language == "auto"
+    return request.priority is not Priority.FINAL and not is_detection
+
+
+def _give_up(result: Result) -> None:
+    # It may have been cancelled, or answered, in this very step of the loop.
+    if not result.done():
+        result.set_exception(Superseded("a newer decode took its place"))

@@ -7,6 +7,8 @@ takes the lane a final waits for.
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.scheduler.fleet import ModelFleet
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
@@ -14,7 +16,14 @@ from whispercpp_ws.transcript import Hypothesis
 class TwoPassScheduler:
     """Share two models between sessions; the schedulers' hosts stay the caller's."""
 
-    def __init__(self, *, final: Scheduler, partial: Scheduler) -> None:
+    def __init__(
+        self,
+        *,
+        final: Scheduler | ModelFleet,
+        partial: Scheduler,
+        load: LoadMeter | None = None,
+    ) -> None:
+        self._load = load
         self._final = final
         self._partial = partial
 
@@ -33,24 +42,32 @@ class TwoPassScheduler:
         Decode on the model for it, when its turn comes, as `Scheduler.decode` does.
 
         Raises:
-            Superseded: a newer decode of the session took the place of this partial.
+            Superseded: a newer decode of the session made this one worthless.
             Overloaded: too many decodes wait for that model.
             SpeechError: whatever its host raised.
         """
-        chosen, other = self._final, self._partial
-        if is_for_partial_model(request, self._partial.info):
+        chosen: Scheduler | ModelFleet = self._final
+        other: Scheduler | ModelFleet = self._partial
+        small_finals = self._load is not None and self._load.pressure.small_finals
+        if is_for_partial_model(request, self._partial.info, small_finals=small_finals):
             chosen, other = other, chosen
-        # A queue drops the partials it holds; one in the other is as worthless.
-        other.supersede(session_id)
+        # A scheduler drops the partials it has; one in the other is as worthless.
+        other.supersede(session_id, request.priority)
         return await chosen.decode(session_id, request)
 
 
-def is_for_partial_model(request: DecodeRequest, partial: EngineInfo) -> bool:
+def is_for_partial_model(
+    request: DecodeRequest, partial: EngineInfo, *, small_finals: bool = False
+) -> bool:
     """
     Tell whether a request is a partial in a language that the partial model knows.
+
+    With `small_finals`, under overload, whatever is in such a language is for it.
 
     A window whose language is still "auto" is not: what is heard in it holds for the
     final too, the larger model is the better judge, and an English-only one is none.
     """
     is_partial = request.priority is Priority.PARTIAL
-    return is_partial and request.options.language in partial.languages
+    return (
+        is_partial or small_finals
+    ) and request.options.language in partial.languages

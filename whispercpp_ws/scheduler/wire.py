@@ -70,6 +70,23 @@ class Decode:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the host: nobody wants this decode any more; it still gets an answer."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """To the host: are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """From the host: here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From the host: loaded and warmed up."""
 
@@ -94,7 +111,7 @@ class Refused:
     message: str
 
 
-Message = Load | Decode | Ready | Decoded | Refused
+Message = Load | Decode | Cancel | Ping | Pong | Ready | Decoded | Refused
 
 LOAD_TICKET = -1
 
@@ -106,21 +123,31 @@ def encode(message: Message) -> bytes:
     Raises:
         EngineError: a request has more audio or text than a frame may hold.
     """
-    payload = b""
+    return b"".join(encode_parts(message))
+
+
+def encode_parts(message: Message) -> tuple[bytes, memoryview]:
+    """
+    Return a frame as its head and its payload, which is not copied.
+
+    Raises:
+        EngineError: a request has more audio or text than a frame may hold.
+    """
+    payload = memoryview(b"")
     fields: dict[str, Any]
     if isinstance(message, Decode):
-        payload = message.request.samples.tobytes()
+        payload = message.request.samples.view(np.uint8).data
         fields = _request_fields(message)
     else:
         fields = asdict(message)
-    return _frame({"kind": _NAMES[type(message)], **fields}, payload)
+    return _head({"kind": _NAMES[type(message)], **fields}, len(payload)), payload
 
 
 class FrameReader:
     """Turn a byte stream, cut anywhere, into messages."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> list[Message]:
         """
@@ -129,27 +156,30 @@ class FrameReader:
         Raises:
             EngineError: the stream is corrupted; nothing after it can be read.
         """
-        self._buffer += data
-        return list(self._messages())
+        # A frame that came whole is not copied: its samples stay where they are.
+        return list(self._messages(self._rest + data if self._rest else data))
 
-    def _messages(self) -> Iterator[Message]:
-        while len(self._buffer) >= _PREFIX.size:
-            header_bytes, payload_bytes = _PREFIX.unpack_from(self._buffer)
+    def _messages(self, data: bytes) -> Iterator[Message]:
+        view, start = memoryview(data), 0
+        while len(data) - start >= _PREFIX.size:
+            header_bytes, payload_bytes = _PREFIX.unpack_from(data, start)
             _check_sizes(header_bytes, payload_bytes)
-            middle = _PREFIX.size + header_bytes
+            middle = start + _PREFIX.size + header_bytes
             end = middle + payload_bytes
-            if len(self._buffer) < end:
-                return
-            header = bytes(self._buffer[_PREFIX.size : middle])
-            payload = bytes(self._buffer[middle:end])
-            del self._buffer[:end]
-            yield _decode(header, payload)
+            if len(data) < end:
+                break
+            yield _decode(bytes(view[start + _PREFIX.size : middle]), view[middle:end])
+            start = end
+        self._rest = data[start:]
 
 
-def _frame(fields: dict[str, Any], payload: bytes) -> bytes:
-    header = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-    _check_sizes(len(header), len(payload))
-    return _PREFIX.pack(len(header), len(payload)) + header + payload
+def _head(fields: dict[str, Any], payload_bytes: int) -> bytes:
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    header = text.encode()
+    # Spaces up to a multiple of 8, so that the samples behind it are aligned for C.
+    header = header.ljust(-(-len(header) // 8) * 8)
+    _check_sizes(len(header), payload_bytes)
+    return _PREFIX.pack(len(header), payload_bytes) + header
 
 
 def _check_sizes(header_bytes: int, payload_bytes: int) -> None:
@@ -172,7 +202,7 @@ def _request_fields(message: Decode) -> dict[str, Any]:
     }
 
 
-def _decode(header: bytes, payload: bytes) -> Message:
+def _decode(header: bytes, payload: memoryview) -> Message:
     try:
         fields = json.loads(header)
         return _PARSERS[fields.pop("kind")](fields, payload)
@@ -182,11 +212,11 @@ def _decode(header: bytes, payload: bytes) -> Message:
         ) from error
 
 
-def _parse_load(fields: dict[str, Any], _payload: bytes) -> Load:
+def _parse_load(fields: dict[str, Any], _payload: memoryview) -> Load:
     return Load(HostSpec(**fields["spec"]))
 
 
-def _parse_decode(fields: dict[str, Any], payload: bytes) -> Decode:
+def _parse_decode(fields: dict[str, Any], payload: memoryview) -> Decode:
     options = fields["options"]
     options["candidates"] = tuple(options["candidates"])
     request = DecodeRequest(
@@ -200,12 +230,24 @@ def _parse_decode(fields: dict[str, Any], payload: bytes) -> Decode:
     return Decode(fields["ticket"], request)
 
 
-def _parse_ready(fields: dict[str, Any], _payload: bytes) -> Ready:
+def _parse_cancel(fields: dict[str, Any], _payload: memoryview) -> Cancel:
+    return Cancel(**fields)
+
+
+def _parse_ping(_fields: dict[str, Any], _payload: memoryview) -> Ping:
+    return Ping()
+
+
+def _parse_pong(_fields: dict[str, Any], _payload: memoryview) -> Pong:
+    return Pong()
+
+
+def _parse_ready(fields: dict[str, Any], _payload: memoryview) -> Ready:
     info = fields["info"]
     return Ready(EngineInfo(**info | {"languages": tuple(info["languages"])}))
 
 
-def _parse_decoded(fields: dict[str, Any], _payload: bytes) -> Decoded:
+def _parse_decoded(fields: dict[str, Any], _payload: memoryview) -> Decoded:
     hypothesis = fields["hypothesis"]
     parsed = {
         "words": tuple(Word(**word) for word in hypothesis["words"]),
@@ -214,20 +256,26 @@ def _parse_decoded(fields: dict[str, Any], _payload: bytes) -> Decoded:
     return Decoded(fields["ticket"], Hypothesis(**hypothesis | parsed))
 
 
-def _parse_refused(fields: dict[str, Any], _payload: bytes) -> Refused:
+def _parse_refused(fields: dict[str, Any], _payload: memoryview) -> Refused:
     return Refused(**fields)
 
 
 _NAMES: dict[type[Message], str] = {
     Load: "load",
     Decode: "decode",
+    Cancel: "cancel",
+    Ping: "ping",
+    Pong: "pong",
     Ready: "ready",
     Decoded: "decoded",
     Refused: "refused",
 }
-_PARSERS: dict[str, Callable[[dict[str, Any], bytes], Message]] = {
+_PARSERS: dict[str, Callable[[dict[str, Any], memoryview], Message]] = {
     "load": _parse_load,
     "decode": _parse_decode,
+    "cancel": _parse_cancel,
+    "ping": _parse_ping,
+    "pong": _parse_pong,
     "ready": _parse_ready,
     "decoded": _parse_decoded,
     "refused": _parse_refused,

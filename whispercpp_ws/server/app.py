@@ -13,7 +13,9 @@ from whispercpp_ws.access.token import TokenChecker
 from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.scheduler.load import Unloaded
+from whispercpp_ws.server.admin import ModelAdmin
+from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.dialects import (
     page_or_vosk,
     serve_deepgram,
@@ -30,6 +32,7 @@ from whispercpp_ws.server.middleware import (
 )
 from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.resume import SessionRegistry
+from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.server.websocket import serve_native
 from whispercpp_ws.server.wyoming import wyoming_listening
 from whispercpp_ws.session.session import Session
@@ -45,13 +48,18 @@ def create_app(
     decoder: Decoder,
     metrics: Metrics,
     *,
+    load: Load | None = None,
+    models: Models | None = None,
     now: Callable[[], float] = time.time,
 ) -> web.Application:
     """
     Make the application that serves one decoder.
 
-    `now` is the Unix time that tokens are checked against. The decoder stays the
-    caller's, who closes it after the application.
+    `load` says who may come in and what is given up under overload; without it
+    everybody may, and nothing is. `models` are those that may be loaded and let go
+    under `/admin/models`; they belong to the decoder. `now` is the Unix time that
+    tokens are checked against. The decoder stays the caller's, who closes it after the
+    application.
 
     Raises:
         ConfigError: the token key is unusable, or strangers could connect.
@@ -65,6 +73,8 @@ def create_app(
         tokens=TokenChecker(config.tokens, now=now),
         open_session=session_opener(config),
         count=ConnectionCount(config.limits.max_connections),
+        load=load or Unloaded(),
+        models=models,
         sessions=SessionRegistry(config.limits, metrics),
     )
     app.on_cleanup.append(_drop_sessions)
@@ -72,6 +82,8 @@ def create_app(
     app.add_routes(_routes())
     if config.listen.wyoming_port:
         app.cleanup_ctx.append(_wyoming)
+    if models is not None:
+        app.add_routes(ModelAdmin(models, token=config.tokens.admin_key).routes())
     return app
 
 

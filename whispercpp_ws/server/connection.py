@@ -189,17 +189,20 @@ class Connection:
             self._resume(start.resume, start.offset_s)
 
     def _open(self, start: Start) -> None:
-        info = self._shared.decoder.info
+        info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
         name = secrets.token_urlsafe(SESSION_ID_BYTES)
-        metrics, log = self._shared.metrics, self._log
         session = LiveSession(
             self._shared.open_session(options),
             ready=Ready(name, options.model or info.model, options.language),
             audio=options.audio,
             owner=self._subject,
             decoder=SessionDecoder(
-                self._shared.decoder, name, metrics=metrics, log=log
+                self._shared.decoder,
+                name,
+                metrics=self._shared.metrics,
+                log=self._log,
+                shedding=self._shared.shedding(name),
             ),
             limits=self._limits,
         )
@@ -244,7 +247,7 @@ class Connection:
             return
         assert not isinstance(command, Start | Mark), "handled before"
         if isinstance(command, Reconfigure):
-            check_change(command, self._shared.decoder.info)
+            check_change(command, self._shared.info_for(command.model or ""))
         session.command(command)
 
     def _take_close(self, closed: PeerClosed) -> None:

@@ -1,9 +1,11 @@
 """What the server needs of whoever runs decodes."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.scheduler.fleet import LoadedModel
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -27,4 +29,28 @@ class Decoder(Protocol):
         Raises:
             SpeechError: the decode failed; `retryable` tells whether another try helps.
         """
+        ...
+
+
+class Models(Protocol):
+    """Who loads models and lets them go; each call raises SpeechError."""
+
+    def info_for(self, name: str) -> EngineInfo | None:
+        """Say what is loaded by a name; None if nothing is."""
+        ...
+
+    def loaded(self) -> Sequence[LoadedModel]:
+        """Say what is loaded."""
+        ...
+
+    async def load(self, name: str) -> EngineInfo:
+        """Load a model beside the others."""
+        ...
+
+    async def use(self, name: str) -> EngineInfo:
+        """Make a model the default."""
+        ...
+
+    async def unload(self, name: str) -> None:
+        """Let a model go."""
         ...

@@ -23,10 +23,15 @@ async def show_ready(request: web.Request) -> web.Response:
     return web.json_response(state)
 
 
+def is_from_this_machine(request: web.Request) -> bool:
+    """Tell whether a request was made here, and not through a proxy for others."""
+    is_forwarded = hdrs.X_FORWARDED_FOR in request.headers
+    return is_loopback(request.remote or "") and not is_forwarded
+
+
 async def show_metrics(request: web.Request) -> web.Response:
     """Answer this machine only: the numbers tell strangers how busy it is."""
-    # A proxy on this machine speaks for others, and says so.
-    if hdrs.X_FORWARDED_FOR in request.headers or not is_loopback(request.remote or ""):
+    if not is_from_this_machine(request):
         raise web.HTTPForbidden(text="metrics are shown to this machine only\n")
     body = request.app[SHARED].metrics.exposition()
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})

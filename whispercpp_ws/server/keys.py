@@ -10,10 +10,13 @@ from aiohttp import web
 from whispercpp_ws.access.limits import ConnectionCount
 from whispercpp_ws.access.token import TokenChecker
 from whispercpp_ws.config import Config
+from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.scheduler.load import Unloaded
+from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.resume import SessionRegistry
+from whispercpp_ws.server.shedding import Load, Shedding
 from whispercpp_ws.session.session import Session
 
 
@@ -36,6 +39,9 @@ class Shared:
     open_session: Callable[[SessionOptions], Session]
     count: ConnectionCount
     sessions: SessionRegistry
+    load: Load = Unloaded()
+    models: Models | None = None
+    """Where several models may be loaded; None where there is the decoder's only."""
     connections: set[Drainable] = field(default_factory=set)
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is no connection."""
@@ -54,6 +60,16 @@ class Shared:
         self.connections.discard(connection)
         if not self.connections:
             self.all_left.set()
+
+    def info_for(self, name: str) -> EngineInfo:
+        """Say what is loaded by a name; what the default is, if nothing is."""
+        named = self.models.info_for(name) if self.models and name else None
+        return named or self.decoder.info
+
+    def shedding(self, session_id: str) -> Shedding:
+        """Return what a session gives up under load, and by which its load is told."""
+        step_ms = self.config.streaming.step_ms
+        return Shedding(self.load, session_id=session_id, step_ms=step_ms)
 
     @property
     def defaults(self) -> SessionOptions:

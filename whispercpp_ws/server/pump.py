@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from whispercpp_ws.access.limits import DecodeBacklog
 from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.errors import SpeechError, Superseded, WindowQuarantined
 from whispercpp_ws.events import (
     Acknowledged,
     AudioFormat,
@@ -19,18 +19,25 @@ from whispercpp_ws.events import (
     Warned,
 )
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.arrival import ArrivalTimes
 from whispercpp_ws.server.decoder import Decoder
+from whispercpp_ws.server.shedding import Shedding
 from whispercpp_ws.server.stages import FinalStages
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.transcript import Hypothesis
 
 
-FINAL_TRIES = 3
-"""Times a final is decoded before its session is given up: one crash of the engine,
-and one of its successor, are survived."""
+FINAL_TRIES = 8
+"""Times a final is decoded before its session is given up. A window that crashes the
+engine by itself is left out after two, so these are for whatever kills it from outside,
+such as a system short of memory."""
+LOST_LOGPROB = -10.0
+"""What is known of a window that cannot be decoded: nothing."""
 SLICE_S = 1.0
 """Audio fed at once; resampling and voice detection of it take about 10 ms."""
+
+SHED = Superseded("the lanes have no time for a partial")
 
 Log = logging.LoggerAdapter[logging.Logger]
 
@@ -90,6 +97,7 @@ class SessionPump:
             self._session.receive_audio(piece)
             self.heard_bytes += len(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
+            self._decoder.shedding.note_heard(self.received_s)
             self._step()
             # A yield, no delay: other connections run between two slices.
             await asyncio.sleep(0)
@@ -124,6 +132,7 @@ class SessionPump:
     def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
         self._emit = _ignore
+        self._decoder.shedding.leave()
         for task in self._decodes:
             task.cancel()
 
@@ -136,9 +145,18 @@ class SessionPump:
         """Pass events on and start the decodes the session wants."""
         self._pass_events_on()
         while (request := self._session.decode_to_run()) is not None:
+            if self._is_shed(request):
+                self._session.receive_failure(request.id, SHED)
+                continue
             task = asyncio.create_task(self._decode(request))
             self._decodes.add(task)
             task.add_done_callback(self._decodes.discard)
+
+    def _is_shed(self, request: DecodeRequest) -> bool:
+        """Leave out a partial that the lanes have no time for."""
+        if (news := self._decoder.shedding.news()) is not None:
+            self._emit(news)
+        return self._decoder.sheds(request, at_s=self.received_s)
 
     def _pass_events_on(self) -> None:
         for event in self._session.events_received():
@@ -189,6 +207,9 @@ class SessionPump:
     async def _decode_once(self, request: DecodeRequest) -> None:
         try:
             hypothesis = await self._decoder.decode(request)
+        except WindowQuarantined as error:
+            self._emit(Warned(error.code, str(error)))
+            self._session.receive_hypothesis(request.id, _nothing(request))
         except SpeechError as error:
             self._note_failure(request, error)
             self._session.receive_failure(request.id, error)
@@ -209,13 +230,29 @@ class SessionDecoder:
     """The decoder as one session sees it: named, measured, tried again for finals."""
 
     def __init__(
-        self, decoder: Decoder, session_id: str, *, metrics: Metrics, log: Log
+        self,
+        decoder: Decoder,
+        session_id: str,
+        *,
+        metrics: Metrics,
+        log: Log,
+        shedding: Shedding | None = None,
     ) -> None:
         self._decoder = decoder
+        self.shedding = shedding or Shedding(
+            Unloaded(), session_id=session_id, step_ms=0
+        )
         self._session_id = session_id
         self._metrics = metrics
         self._stages = FinalStages()
         self.log = log
+
+    def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
+        """Tell whether a request at a time of the audio is left out, and count it."""
+        is_shed = not is_needed(request) and self.shedding.sheds_partial(at_s=at_s)
+        if is_shed:
+            self._metrics.shed_partials.inc()
+        return is_shed
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """
@@ -276,6 +313,15 @@ def is_needed(request: DecodeRequest) -> bool:
     # The detection of a language runs at a partial's priority, but finals wait for it.
     is_detection = request.options.language == "auto"
     return request.priority is not Priority.PARTIAL or is_detection
+
+
+def _nothing(request: DecodeRequest) -> Hypothesis:
+    language = request.options.language
+    return Hypothesis(
+        language="" if language == "auto" else language,
+        mean_logprob=LOST_LOGPROB,
+        language_probability=0.0,
+    )
 
 
 def _slices(data: bytearray, size: int) -> Iterator[bytes]:

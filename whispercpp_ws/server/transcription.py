@@ -64,7 +64,11 @@ class FileTranscription:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
         decoder = SessionDecoder(
-            shared.decoder, session_id, metrics=shared.metrics, log=log
+            shared.decoder,
+            session_id,
+            metrics=shared.metrics,
+            log=log,
+            shedding=shared.shedding(session_id),
         )
         self._pump = SessionPump(
             shared.open_session(options),

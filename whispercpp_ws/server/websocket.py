@@ -39,7 +39,8 @@ async def serve_dialect(
     Serve one connection in a dialect; its limits may be others than the server's.
 
     Raises:
-        Overloaded: all connections are taken. Draining: the server goes away.
+        Overloaded: all connections, or the lanes, are taken.
+        Draining: the server goes away.
         Unauthorized: a token in the headers is wrong. BadMessage: a subprotocol is
             offered that is not ours. Each is a response before the upgrade.
     """
@@ -81,7 +82,11 @@ def admitted(shared: Shared) -> Iterator[None]:
     shared.count.enter()
     shared.metrics.connections.set(shared.count.open)
     try:
-        yield
+        number = shared.load.admit()
+        try:
+            yield
+        finally:
+            shared.load.note_gone(number)
     finally:
         shared.count.leave()
         shared.metrics.connections.set(shared.count.open)

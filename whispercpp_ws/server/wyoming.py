@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from aiohttp import WSMessage, WSMsgType
 
@@ -132,7 +133,7 @@ async def _serve(
     shared: Shared, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     info = shared.decoder.info
-    limits = shared.config.limits
+    limits = replace(shared.config.limits, resume_grace_s=0)
     with admitted(shared):
         socket = WyomingSocket(reader, writer, max_payload_bytes=limits.max_frame_bytes)
         served = Served(info.model, info.languages, __version__)

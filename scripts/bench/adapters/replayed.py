@@ -23,7 +23,7 @@ from whispercpp_ws.decoding import (
     DecodeRequest,
     Samples,
 )
-from whispercpp_ws.engines.base import Engine, Lane
+from whispercpp_ws.engines.base import Cancelled, Engine, Lane, never_cancelled
 from whispercpp_ws.events import AudioFormat, SessionOptions
 from whispercpp_ws.scheduler.host_process import warm_up
 from whispercpp_ws.session.session import Session
@@ -91,10 +91,12 @@ class PaddedLane:
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         """Decode a window as if it were 30 s long."""
         options = replace(request.options, audio_ctx=FULL_AUDIO_CTX)
-        return self._lane.decode(replace(request, options=options))
+        return self._lane.decode(replace(request, options=options), is_cancelled)
 
     def transcribe(
         self,
@@ -104,6 +106,10 @@ class PaddedLane:
     ) -> Transcription:
         """Decode a recording, as the lane inside does."""
         return self._lane.transcribe(samples, options, on_segment)
+
+    def rest(self) -> None:
+        """Let the lane inside rest."""
+        self._lane.rest()
 
     def close(self) -> None:
         """Close the lane inside."""

@@ -23,6 +23,7 @@ class FakeWhisper(LibWhisper):
         self.context = 1
         self.states = [101, 102, 103]
         self.freed: list[int] = []
+        self.trimmed = 0
         self.code = 0
         self.decodes: list[dict[str, object]] = []
         self.during: Callable[[], None] = lambda: None
@@ -49,6 +50,9 @@ class FakeWhisper(LibWhisper):
 
     def init_state(self, context: int) -> int:
         return self.states.pop(0) if self.states else 0
+
+    def trim(self) -> None:
+        self.trimmed += 1
 
     def free_state(self, state: int) -> None:
         self.freed.append(state)

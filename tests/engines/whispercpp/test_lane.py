@@ -12,7 +12,7 @@ from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.results import Model
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
-from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
+from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
 from whispercpp_ws.transcript import Segment
 
 
@@ -206,6 +206,42 @@ def test_an_error_code_is_said_in_words(
     assert caught.value.return_code == code
 
 
+def poll(lib: FakeWhisper) -> object:
+    """Ask as C does, between two steps, whether to go on."""
+    return lib.decodes[-1]["abort_callback"](None)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("code", [-6, -8, -9])
+def test_a_decode_that_is_cancelled_is_superseded_and_its_lane_decodes_on(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples, code: int
+) -> None:
+    lane, answers, polled = engine.open_lane(), [False, True, True], list[object]()
+    lib.during, lib.code = lambda: polled.append(poll(lib)), code
+    with pytest.raises(Superseded):
+        lane.decode(window(second), lambda: answers.pop(0))
+    assert polled == [True]
+    lib.code = 0
+    assert lane.decode(window(second)).text == "hi"
+    assert polled == [True, False]
+
+
+def test_a_decode_cancelled_before_its_turn_never_reaches_c(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    with pytest.raises(Superseded):
+        engine.open_lane().decode(window(second), lambda: True)
+    assert lib.decodes == []
+
+
+def test_a_failure_of_a_decode_that_is_cancelled_is_still_a_failure(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    answers = [False, True]
+    lib.code = -7
+    with pytest.raises(DecodeFailed, match="no memory"):
+        engine.open_lane().decode(window(second), lambda: answers.pop(0))
+
+
 def test_a_state_that_c_has_freed_is_neither_freed_nor_used_again(
     engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
 ) -> None:
@@ -278,6 +314,16 @@ def test_a_closed_lane_is_refused(engine: WhisperCppEngine, second: Samples) -> 
     lane.close()
     with pytest.raises(RefusedInput, match="closed"):
         lane.decode(window(second))
+
+
+def test_a_lane_that_rests_frees_its_state_until_the_next_decode(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lane = engine.open_lane()
+    lane.rest()
+    assert (lib.freed, lib.trimmed) == ([101], 1)
+    assert lane.decode(window(second)).text == "hi"
+    assert lib.decodes[0]["state"] == 102
 
 
 def test_no_memory_for_a_lane_is_an_error(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.engines.scripted import ScriptedEngine, ScriptedLane
 from whispercpp_ws.transcript import DecodeCost, Hypothesis
 
@@ -16,7 +17,9 @@ class CostlyLane(ScriptedLane):
         self.cpu_s = cpu_s
         self.requests: list[DecodeRequest] = []
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         self.requests.append(request)
         cost = DecodeCost(self.cpu_s, 0.0, encoder_flops=request.options.audio_ctx)
         return replace(super().decode(request), cost=cost)

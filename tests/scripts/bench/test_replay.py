@@ -10,6 +10,7 @@ from scripts.bench.timeline import Timeline
 from tests.scripts.bench.costly_lane import CostlyLane
 from tests.scripts.bench.lines import clip
 from whispercpp_ws.decoding import DecodeRequest, Priority
+from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.errors import DecodeFailed
 from whispercpp_ws.events import AudioFormat, SessionOptions
 from whispercpp_ws.session.session import Session
@@ -95,7 +96,9 @@ def test_a_language_to_be_found_is_found_first(jfk: StreamAudio) -> None:
 
 def test_a_decode_that_fails_ends_the_replay(jfk: StreamAudio) -> None:
     class Broken(CostlyLane):
-        def decode(self, request: DecodeRequest) -> Hypothesis:
+        def decode(
+            self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+        ) -> Hypothesis:
             raise DecodeFailed("no", return_code=-6)
 
     assert "no" in replayed(jfk, Broken(0.1))[0].failure

@@ -78,6 +78,11 @@ _LOG_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: loggin
 """ggml's levels; its INFO lines describe every buffer, so they are debugging here."""
 
 
+_ANSWERED = ("failed to encode", "failed to decode")
+"""Lines that come with a return code, which the caller makes an error of, and whenever
+a decode is broken off on purpose."""
+
+
 class LibWhisper:
     """The C functions of one loaded libwhisper; one per process (`load_binding`)."""
 
@@ -133,6 +138,12 @@ class LibWhisper:
     def free_state(self, state: int) -> None:
         """Free a state that no thread uses."""
         self._c.whisper_free_state(state)
+
+    def trim(self) -> None:
+        """Give freed memory back to the system; glibc keeps it otherwise."""
+        malloc_trim = getattr(self._c, "malloc_trim", None)
+        if malloc_trim is not None:
+            malloc_trim(0)
 
     def free_context(self, context: int) -> None:
         """Free a context whose states are all freed."""
@@ -221,7 +232,11 @@ class LibWhisper:
         if level == 4 and line:
             self.last_error = line
         if line:
-            self._logger.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
+            is_answered = line.endswith(_ANSWERED)
+            severity = (
+                logging.DEBUG if is_answered else _LOG_LEVELS.get(level, logging.DEBUG)
+            )
+            self._logger.log(severity, "%s", line)
 
 
 @cache

@@ -13,6 +13,7 @@ from whispercpp_ws.decoding import (
     DecodeRequest,
     Samples,
 )
+from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.engines.whispercpp.binding import (
     on_new_segment,
     on_poll,
@@ -35,7 +36,7 @@ from whispercpp_ws.engines.whispercpp.results import (
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
 from whispercpp_ws.engines.whispercpp.structs import FullParams
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
-from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput
+from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
 from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
 
 
@@ -46,6 +47,9 @@ of speech whose text was right had more."""
 
 STATE_FREED = -7
 """whisper_full has freed the state before it returned this code."""
+
+ABORTED = (-6, -8, -9)
+"""Codes of a decode that an abort callback ended; the state is usable after them."""
 
 _MEANINGS = {
     -2: "the spectrogram could not be computed",
@@ -72,16 +76,18 @@ class WhisperCppLane:
         self._closed = False
         self._state = self._new_state()
 
-    def decode(self, request: DecodeRequest) -> Hypothesis:
+    def decode(
+        self, request: DecodeRequest, is_cancelled: Cancelled = never_cancelled
+    ) -> Hypothesis:
         """
         Decode one window in one greedy pass; see `engines.base.Lane`.
 
         A window below 0.2 s, or with a voice detector one without speech, gives an
-        empty hypothesis.
+        empty hypothesis. A cancelled one ends after its encode or its next token.
         """
         with self._exclusive():
             meter = Meter(self._model.encoder, request.threads)
-            return meter.charge(self._decode(request, meter))
+            return meter.charge(self._decode(request, meter, is_cancelled))
 
     def transcribe(
         self,
@@ -122,6 +128,12 @@ class WhisperCppLane:
             check_audio_ctx(audio_ctx, len(samples))
             return self._detect(samples, audio_ctx)
 
+    def rest(self) -> None:
+        """Free the state until the next decode, and give its memory to the system."""
+        with self._exclusive():
+            self._free_state()
+            self._model.lib.trim()
+
     def close(self) -> None:
         """Free the state; closing twice is allowed, closing a busy lane is not."""
         if self._closed:
@@ -144,7 +156,9 @@ class WhisperCppLane:
         finally:
             self._busy.release()
 
-    def _decode(self, request: DecodeRequest, meter: Meter) -> Hypothesis:
+    def _decode(
+        self, request: DecodeRequest, meter: Meter, is_cancelled: Cancelled
+    ) -> Hypothesis:
         samples, options = request.samples, request.options
         check_samples(samples, longest=MAX_WINDOW_SAMPLES)
         check_audio_ctx(options.audio_ctx, len(samples))
@@ -155,10 +169,12 @@ class WhisperCppLane:
             speech_s = self._speech_s(samples, options)
         if speech_s is not None and speech_s < MIN_SPEECH_S:
             return self._nothing(options, speech_s=speech_s)
-        heard = self._heard(request, meter)
+        heard = self._heard(request, meter, is_cancelled)
         return replace(heard, speech_s=speech_s)
 
-    def _heard(self, request: DecodeRequest, meter: Meter) -> Hypothesis:
+    def _heard(
+        self, request: DecodeRequest, meter: Meter, is_cancelled: Cancelled
+    ) -> Hypothesis:
         samples, options = request.samples, request.options
         if options.language == "auto" and len(self._model.languages) > 1:
             meter.note_encode(options.audio_ctx)
@@ -173,7 +189,7 @@ class WhisperCppLane:
         )
         params.n_threads = request.threads
         meter.note_encode(options.audio_ctx)
-        self._run(params, samples)
+        self._run_while_wanted(params, samples, is_cancelled)
         return read_hypothesis(
             self._model,
             self._state,
@@ -215,6 +231,21 @@ class WhisperCppLane:
             raise DecodeFailed(
                 f"libwhisper returned {code}: {meaning}", return_code=code
             )
+
+    def _run_while_wanted(
+        self, params: FullParams, samples: Samples, is_cancelled: Cancelled
+    ) -> None:
+        cancelled = Superseded("the decode was cancelled")
+        # C asks after the encode only, which is most of a short window's work.
+        if is_cancelled():
+            raise cancelled
+        params.abort_callback = on_poll(is_cancelled)
+        try:
+            self._run(params, samples)
+        except DecodeFailed as error:
+            if error.return_code in ABORTED and is_cancelled():
+                raise cancelled from error
+            raise
 
     def _speech_s(self, samples: Samples, options: DecodeOptions) -> float | None:
         if self._vad is None:

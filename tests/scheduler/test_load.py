@@ -1,0 +1,72 @@
+import pytest
+
+from whispercpp_ws.decoding import Priority
+from whispercpp_ws.errors import Overloaded
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.load import LoadMeter, Unloaded
+from whispercpp_ws.scheduler.pressure import LADDER
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def pressed(meter: LoadMeter, clock: Clock, wait_s: float, seconds: float) -> int:
+    for _ in range(round(seconds * 10)):
+        clock.now_s += 0.1
+        meter.note_waiting("a queue", wait_s)
+    return meter.pressure.level
+
+
+def test_sessions_come_in_until_the_lanes_are_taken() -> None:
+    metrics = Metrics()
+    meter = LoadMeter(lanes=2, metrics=metrics, clock=Clock())
+    with pytest.raises(Overloaded, match="one more speaker"):
+        for _ in range(100):
+            meter.admit()
+    value = metrics.registry.get_sample_value("whispercpp_ws_predicted_load")
+    assert value is not None and value > 0.7
+
+
+def test_work_makes_sessions_dearer() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, clock=clock)
+    for _ in range(100):
+        meter.note_audio("a", 1.0)
+        meter.note_work(0.6, Priority.FINAL)
+    with pytest.raises(Overloaded):
+        meter.admit()
+    meter.note_left("a")
+    number = meter.admit()
+    with pytest.raises(Overloaded):
+        meter.admit()
+    meter.note_gone(number)
+    meter.admit()
+
+
+def test_the_queues_of_both_models_press_together() -> None:
+    clock, metrics = Clock(), Metrics()
+    meter = LoadMeter(lanes=1, metrics=metrics, clock=clock)
+    meter.note_waiting("another queue", 0.4)
+    assert pressed(meter, clock, 0.4, 5.0) > 0
+    value = metrics.registry.get_sample_value("whispercpp_ws_pressure")
+    assert value == meter.pressure.level
+
+
+def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, clock=clock)
+    assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 1
+    with pytest.raises(Overloaded):
+        meter.admit()
+
+
+def test_without_a_meter_everybody_may_come() -> None:
+    Unloaded().note_gone(Unloaded().admit())
+    Unloaded().note_audio("a", 1.0)
+    Unloaded().note_left("a")
+    assert Unloaded().pressure.level == 0

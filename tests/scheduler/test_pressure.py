@@ -1,0 +1,63 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whispercpp_ws.scheduler.pressure import HOLD_S, LADDER, Ladder
+
+
+def levels(ladder: Ladder, wait_s: float, *, since_s: float, until_s: float) -> int:
+    """Observe the same wait ten times a second; returns where that leads."""
+    for tenth in range(round(since_s * 10), round(until_s * 10)):
+        ladder.observe(wait_s, now_s=tenth / 10)
+    return ladder.pressure.level
+
+
+def test_an_idle_server_gives_nothing_up() -> None:
+    assert levels(Ladder(), 0.0, since_s=0, until_s=60) == 0
+
+
+def test_a_short_burst_moves_nothing() -> None:
+    ladder = Ladder()
+    assert levels(ladder, 3.0, since_s=0, until_s=1.5) == 0
+    assert levels(ladder, 0.0, since_s=1.5, until_s=30) == 0
+
+
+def test_overload_climbs_rung_by_rung_and_relief_descends() -> None:
+    ladder = Ladder()
+    assert levels(ladder, 3.0, since_s=0, until_s=3) == 1
+    assert levels(ladder, 3.0, since_s=3, until_s=5) == 2
+    assert levels(ladder, 3.0, since_s=5, until_s=100) == len(LADDER) - 1
+    assert levels(ladder, 0.0, since_s=100, until_s=200) == 0
+
+
+def test_a_wait_between_the_bounds_stays_where_it_is() -> None:
+    ladder = Ladder()
+    assert levels(ladder, 3.0, since_s=0, until_s=5.5) == 2
+    assert levels(ladder, 0.3, since_s=5.5, until_s=8) in (2, 3)
+    level = ladder.pressure.level
+    assert levels(ladder, 0.3, since_s=8, until_s=100) == level
+
+
+def test_each_rung_gives_up_at_least_what_the_one_below_does() -> None:
+    for lower, upper in zip(LADDER, LADDER[1:], strict=False):
+        assert upper.level == lower.level + 1
+        assert upper.step_factor >= lower.step_factor
+        assert upper.partial_share <= lower.partial_share
+        assert upper.small_finals >= lower.small_finals
+        assert upper.admits <= lower.admits
+
+
+OBSERVED = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 30)), max_size=80)
+
+
+@given(OBSERVED)
+def test_no_two_moves_are_closer_than_the_hold_and_none_skips_a_rung(
+    observed: list[tuple[float, float]],
+) -> None:
+    ladder, now_s, moved_s, before = Ladder(), 0.0, -HOLD_S, 0
+    for passed_s, wait_s in observed:
+        now_s += passed_s
+        level = ladder.observe(wait_s, now_s=now_s).level
+        assert abs(level - before) <= 1
+        if level != before:
+            assert now_s - moved_s > HOLD_S - 1e-6
+            moved_s, before = now_s, level

@@ -1,0 +1,109 @@
+"""Engines die, freeze and are swapped while clients stream; every word arrives."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientWebSocketResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from tests.server.peers import Site, finals, rest, start
+from whispercpp_ws.config import Config
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.child import Heartbeat
+from whispercpp_ws.scheduler.fleet import ModelFleet
+from whispercpp_ws.scheduler.host import EngineHost, HostLimits
+from whispercpp_ws.scheduler.wire import HostSpec
+from whispercpp_ws.server.app import create_app
+
+
+CLIENTS = 4
+FRAME_BYTES = 6400
+"""200 ms."""
+LIMITS = HostLimits(
+    first_backoff_s=0.01, heartbeat=Heartbeat(every_s=0.05, silence_s=1.0)
+)
+
+Disturb = Callable[[], Awaitable[None]]
+
+
+class Stage:
+    """A server whose engines are real processes, and the newest of them."""
+
+    def __init__(self) -> None:
+        self.host: EngineHost
+        self.fleet = ModelFleet(self._start)
+        self.site: Site
+
+    async def _start(self, name: str) -> EngineHost:
+        self.host = await EngineHost.start(HostSpec("scripted", name), limits=LIMITS)
+        return self.host
+
+    async def kill(self) -> None:
+        await self._signal(signal.SIGKILL)
+
+    async def freeze(self) -> None:
+        await self._signal(signal.SIGSTOP)
+
+    async def swap(self) -> None:
+        await self.fleet.use("b" if self.fleet.info.model == "a" else "a")
+
+    async def _signal(self, number: signal.Signals) -> None:
+        """Hit a process that is up, as often as the engine comes back."""
+        await self.host._up.wait()
+        # It may be dead already, which is not known here before it is reaped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.host.pid, number)
+
+
+@asynccontextmanager
+async def on_stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    await stage.fleet.use("a")
+    app = create_app(Config(), stage.fleet, Metrics())
+    async with TestClient(TestServer(app)) as client:
+        stage.site = Site(app, client, Metrics())
+        yield stage
+    await stage.fleet.aclose()
+
+
+async def said(stage: Stage, speech: bytes, disturb: Disturb | None) -> list[list[str]]:
+    """Let all clients speak at once, with a disturbance each second of audio."""
+    sockets = [await stage.site.connect() for _ in range(CLIENTS)]
+    for socket in sockets:
+        await start(socket, lang="en")
+    for number, at in enumerate(range(0, len(speech), FRAME_BYTES)):
+        for socket in sockets:
+            await socket.send_bytes(speech[at : at + FRAME_BYTES])
+        if disturb is not None and number % 5 == 4:
+            await disturb()
+    return await asyncio.gather(*(heard(socket) for socket in sockets))
+
+
+async def heard(socket: ClientWebSocketResponse) -> list[str]:
+    await socket.send_json({"op": "end"})
+    messages = await rest(socket)
+    assert messages[-1]["type"] == "end", messages[-1]
+    assert socket.close_code == 1000
+    return finals(messages)
+
+
+@pytest.fixture
+async def undisturbed(jfk_pcm: bytes) -> list[list[str]]:
+    async with on_stage() as stage:
+        return await said(stage, jfk_pcm, None)
+
+
+@pytest.mark.parametrize("what", ["kill", "freeze", "swap"])
+async def test_no_word_is_lost_or_doubled(
+    jfk_pcm: bytes, undisturbed: list[list[str]], what: str
+) -> None:
+    assert all(undisturbed)
+    async with on_stage() as stage:
+        first = stage.host.pid
+        assert await said(stage, jfk_pcm, getattr(stage, what)) == undisturbed
+        assert stage.host.pid != first

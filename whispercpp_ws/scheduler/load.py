@@ -1,0 +1,101 @@
+"""How loaded the lanes are: who may come in, and what is given up for the others."""
+
+import time
+from collections.abc import Callable
+
+from whispercpp_ws.decoding import Priority
+from whispercpp_ws.errors import Overloaded
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
+from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
+
+
+FIRST_COST = 0.15
+"""Lanes that one speaker is taken to need before any has spoken: finals of base on a
+2-core VM, without partials. What is measured replaces it within a minute of audio."""
+
+
+class LoadMeter:
+    """Join what the schedulers of one machine say; passed to each of them."""
+
+    def __init__(
+        self,
+        *,
+        lanes: int,
+        most_load: float = MOST_LOAD,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lanes = lanes
+        self._metrics = metrics
+        self._clock = clock
+        self._admission = Admission(
+            lanes=lanes, first_cost=FIRST_COST, most_load=most_load
+        )
+        self._ladder = Ladder()
+        self._waiting_s: dict[object, float] = {}
+
+    @property
+    def pressure(self) -> Pressure:
+        """Say what has to be given up now."""
+        wait_s = sum(self._waiting_s.values()) / self._lanes
+        pressure = self._ladder.observe(wait_s, now_s=self._clock())
+        if self._metrics is not None:
+            self._metrics.pressure.set(pressure.level)
+        return pressure
+
+    def admit(self) -> int:
+        """
+        Let one more connection in; give the number back to `note_gone` at its end.
+
+        Raises:
+            Overloaded: with it the lanes would be too busy for the others.
+        """
+        now_s = self._clock()
+        fits = self._admission.fits(now_s=now_s) and self.pressure.admits
+        if self._metrics is not None:
+            load = self._admission.load_with_one_more(now_s=now_s)
+            self._metrics.predicted_load.set(load)
+        if not fits:
+            raise Overloaded("no lane has time for one more speaker; try again later")
+        return self._admission.note_admitted(now_s=now_s)
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+        self._admission.note_gone(number)
+
+    def note_waiting(self, queue: object, seconds: float) -> None:
+        """Take how much lane time waits in a queue from now on."""
+        self._waiting_s[queue] = seconds
+        _ = self.pressure
+
+    def note_work(self, seconds: float, priority: Priority) -> None:
+        """Take what a decode took, in lane time."""
+        self._admission.note_work(seconds, is_partial=priority is Priority.PARTIAL)
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+        self._admission.note_audio(session_id, seconds, now_s=self._clock())
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""
+        self._admission.note_left(session_id)
+
+
+class Unloaded:
+    """Stand in for a meter where nothing is measured: everybody may come."""
+
+    pressure = LADDER[0]
+
+    def admit(self) -> int:
+        """Let one more connection in."""
+        return 0
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""

@@ -1,0 +1,96 @@
+"""
+What is given up while more is asked than the lanes can do, step by step; pure.
+
+A table of rungs and a state machine that climbs and descends it, one rung at a time
+and only when its reason has lasted: a ladder that follows every breath of the load
+would make everybody's partials stutter.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+HOLD_S = 2.0
+"""How long a reason has to last before the next rung."""
+SMOOTHING_S = 1.0
+"""Time constant of the wait: finals come in bursts, when several people pause."""
+HIGH_WAIT_S = 0.5
+"""Of lane time in the queue, per lane, above which it is climbed: a final that is
+asked for now would miss its deadline by as much."""
+LOW_WAIT_S = 0.1
+"""The same, below which it is descended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What is given up at one rung."""
+
+    level: int
+    name: str
+    step_factor: float = 1.0
+    """By how much the time between two partials is stretched."""
+    partial_share: float = 1.0
+    """Share of the sessions that get partials."""
+    small_finals: bool = False
+    """Whether finals go to the model for partials, where that knows the language."""
+    admits: bool = True
+    """Whether new sessions are taken."""
+
+
+LADDER = (
+    Pressure(0, "none"),
+    Pressure(1, "step_1_5", 1.5),
+    Pressure(2, "step_2", 2.0),
+    Pressure(3, "step_3", 3.0),
+    Pressure(4, "fewer_partials", 3.0, 0.5),
+    Pressure(5, "no_partials", 3.0, 0.0),
+    Pressure(6, "small_finals", 3.0, 0.0, small_finals=True),
+    Pressure(7, "refuse", 3.0, 0.0, small_finals=True, admits=False),
+)
+"""DESIGN §5, as far as it can be done from outside a session."""
+
+
+class Ladder:
+    """Where on the ladder the server stands; the clock is the caller's."""
+
+    def __init__(self) -> None:
+        self._level = 0
+        self._wait_s = 0.0
+        self._observed_s: float | None = None
+        self._newest_wait_s = 0.0
+        self._since_s: float | None = None
+        """Since when there has been a reason to move."""
+        self._direction = 0
+
+    @property
+    def pressure(self) -> Pressure:
+        """Say what is given up now."""
+        return LADDER[self._level]
+
+    def observe(self, wait_s: float, *, now_s: float) -> Pressure:
+        """Take how long the queue is, in seconds for each lane, from now on."""
+        self._smooth(now_s)
+        self._newest_wait_s = wait_s
+        direction = _direction(self._wait_s)
+        if direction != self._direction:
+            self._direction, self._since_s = direction, now_s
+        elif direction and self._since_s is not None:
+            self._move(now_s)
+        return self.pressure
+
+    def _smooth(self, now_s: float) -> None:
+        """Let what was observed last count for the time since then."""
+        passed_s = max(0.0, now_s - (self._observed_s or now_s))
+        share = 1.0 - math.exp(-passed_s / SMOOTHING_S)
+        self._wait_s += share * (self._newest_wait_s - self._wait_s)
+        self._observed_s = now_s
+
+    def _move(self, now_s: float) -> None:
+        if self._since_s is None or now_s - self._since_s < HOLD_S:
+            return
+        self._level = min(max(self._level + self._direction, 0), len(LADDER) - 1)
+        self._since_s = now_s
+
+
+def _direction(wait_s: float) -> int:
+    return (wait_s > HIGH_WAIT_S) - (wait_s < LOW_WAIT_S)

@@ -1,0 +1,89 @@
+"""What one session gives up while the server is overloaded, and what it is told."""
+
+import zlib
+from typing import Protocol
+
+from whispercpp_ws.events import Warned
+from whispercpp_ws.scheduler.pressure import LADDER, Pressure
+
+
+BUCKETS = 1000
+"""Into which sessions are dealt by their names, which are random."""
+
+
+class Load(Protocol):
+    """Who knows how busy the lanes are."""
+
+    @property
+    def pressure(self) -> Pressure:
+        """Say what has to be given up now."""
+        ...
+
+    def admit(self) -> int:
+        """Let one more connection in, for `note_gone` later; raises Overloaded."""
+        ...
+
+    def note_gone(self, number: int) -> None:
+        """Take that a connection is over."""
+        ...
+
+    def note_audio(self, session_id: str, seconds: float) -> None:
+        """Take how much audio a session has sent."""
+        ...
+
+    def note_left(self, session_id: str) -> None:
+        """Take that a session is over."""
+        ...
+
+
+class Shedding:
+    """Thin out the partials of one session."""
+
+    def __init__(self, load: Load, *, session_id: str, step_ms: int) -> None:
+        self._load = load
+        self._session_id = session_id
+        self._heard_s = 0.0
+        self._place = zlib.crc32(session_id.encode()) % BUCKETS / BUCKETS
+        self._step_ms = step_ms
+        self._partial_at_s = 0.0
+        self._told = LADDER[0]
+
+    def note_heard(self, heard_s: float) -> None:
+        """Tell the load how much audio the session has heard in all."""
+        self._load.note_audio(self._session_id, heard_s - self._heard_s)
+        self._heard_s = heard_s
+
+    def leave(self) -> None:
+        """Tell the load that the session is over."""
+        self._load.note_left(self._session_id)
+
+    def sheds_partial(self, *, at_s: float) -> bool:
+        """Tell whether a partial of audio up to here is left out; else note it."""
+        pressure = self._load.pressure
+        if self._place >= pressure.partial_share:
+            return True
+        # The session keeps the usual step by itself.
+        stretched_s = self._step_ms / 1000 * pressure.step_factor
+        is_soon = at_s - self._partial_at_s < stretched_s
+        if pressure.step_factor > 1.0 and is_soon:
+            return True
+        self._partial_at_s = at_s
+        return False
+
+    def news(self) -> Warned | None:
+        """Return what the client should know that it has not been told."""
+        pressure = self._load.pressure
+        if pressure == self._told:
+            return None
+        self._told = pressure
+        step_ms = round(self._step_ms * pressure.step_factor)
+        return Warned("overload", self._message(pressure), step_ms)
+
+    def _message(self, pressure: Pressure) -> str:
+        if pressure.small_finals:
+            return "the server is busy: a smaller model may decode finals"
+        if self._place >= pressure.partial_share:
+            return "the server is busy: partials at pauses only"
+        if pressure.step_factor > 1.0:
+            return "the server is busy: fewer partials"
+        return "the server is no longer busy"
