@@ -142,6 +142,39 @@ async def test_what_runs_for_a_session_gives_way_to_its_final(
     assert (await new).text == "2"
 
 
+async def test_a_lone_final_waits_for_the_lane_of_its_partial_and_takes_both() -> None:
+    host = GatedHost(lanes=2)
+    scheduler = Scheduler(host)
+    partial = await ask(scheduler, "a", request(1, Priority.PARTIAL))
+    final = await ask(scheduler, "a", request(2, Priority.SPECULATIVE))
+    assert host.started == [1]
+    host.finish(1)
+    await settle()
+    assert host.threads[2] == 2
+    host.finish(2)
+    await final
+    with pytest.raises(Superseded):
+        await partial
+
+
+async def test_a_final_beside_others_that_wait_takes_the_lane_that_is_free() -> None:
+    host = GatedHost(lanes=2)
+    scheduler = Scheduler(host)
+    partial = await ask(scheduler, "a", request(1, Priority.PARTIAL))
+    tasks = [
+        await ask(scheduler, name, request(number, Priority.SPECULATIVE))
+        for number, name in ((2, "a"), (3, "b"))
+    ]
+    assert host.started == [1, 2]
+    for number in (1, 2):
+        host.finish(number)
+        await settle()
+    host.finish(3)
+    await asyncio.gather(*tasks)
+    with pytest.raises(Superseded):
+        await partial
+
+
 @pytest.mark.parametrize(
     ("session_id", "running", "newer"),
     [

@@ -146,17 +146,29 @@ class Scheduler:
 
     def _note_waiting(self) -> None:
         if self._load is not None:
-            running = {one.result for one in self._running.values()}
-            waiting = [
-                request
-                for result, request in self._waiting.items()
-                if result not in running
-            ]
-            costs = (self._cost.expected_s(frames_of(request)) for request in waiting)
+            requests = self._waiting_requests()
+            costs = (self._cost.expected_s(frames_of(request)) for request in requests)
             self._load.note_waiting(self, sum(costs))
 
+    def _waiting_requests(self) -> list[DecodeRequest]:
+        running = {one.result for one in self._running.values()}
+        waiting = self._waiting.items()
+        return [request for result, request in waiting if result not in running]
+
+    def _waits_for_two(self) -> bool:
+        """
+        Tell whether a lone final does better to wait for a lane that is being let go.
+
+        That takes the rest of one encode, 0.15 s at the middle for a partial of base;
+        two threads then save 0.3 s of a window of 8 s.
+        """
+        if not any(task.cancelling() for task in self._running):
+            return False
+        waiting = self._waiting_requests()
+        return len(waiting) == 1 and waiting[0].priority is not Priority.PARTIAL
+
     def _start_next(self) -> None:
-        while len(self._running) < self._host.info.lanes:
+        while len(self._running) < self._host.info.lanes and not self._waits_for_two():
             ticket = self._queue.pop()
             if ticket is None:
                 return
