@@ -30,13 +30,21 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._add_connections()
+        self._add_sessions()
+        self._add_decodes()
+        self._add_load()
+
+    def exposition(self) -> bytes:
+        """Return all values in the text format; its type is `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
+
+    def _add_connections(self) -> None:
         self.connections = self._gauge("connections", "Open connections")
-        self.sessions = self._gauge("sessions", "Sessions started and not over")
         self.refused = self._counter(
             "refused_connections", "Connections refused before the upgrade", "code"
         )
         self.frames = self._counter("frames", "Frames received", "kind")
-        self.audio_s = self._counter("audio_seconds", "Seconds of audio received")
         self.events = self._counter("events", "Events sent", "kind")
         self.errors = self._counter("errors", "Sessions ended by an error", "code")
         self.dropped_partials = self._counter(
@@ -48,6 +56,19 @@ class Metrics:
         self.pauses = self._counter(
             "read_pauses", "Times a socket was not read because decodes lagged behind"
         )
+
+    def _add_sessions(self) -> None:
+        self.sessions = self._gauge("sessions", "Sessions started and not over")
+        self.audio_s = self._counter("audio_seconds", "Seconds of audio received")
+        self.lag_s = self._histogram(
+            "lag_seconds", "From audio to the text about it", "kind", LAG_BUCKETS_S
+        )
+        self.final_s = self._histogram(
+            "final_seconds",
+            "From the end of speech to its final, by what was waited for",
+            "stage",
+            STAGE_BUCKETS_S,
+        )
         self.kept_sessions = self._gauge(
             "kept_sessions", "Sessions without a connection that can be resumed"
         )
@@ -58,6 +79,8 @@ class Metrics:
         self.dropped_finals = self._counter(
             "dropped_finals", "Finals of sessions that nobody took up in time"
         )
+
+    def _add_decodes(self) -> None:
         self.decode_s = self._histogram(
             "decode_seconds", "From request to hypothesis", "priority", DECODE_BUCKETS_S
         )
@@ -76,15 +99,11 @@ class Metrics:
         self.lane_s = self._histogram(
             "lane_seconds", "Of a decode, in a lane", "kind", DECODE_BUCKETS_S
         )
-        self.final_s = self._histogram(
-            "final_seconds",
-            "From the end of speech to its final, by what was waited for",
-            "stage",
-            STAGE_BUCKETS_S,
-        )
         self.decode_failures = self._counter(
             "decode_failures", "Decodes that failed", "code"
         )
+
+    def _add_load(self) -> None:
         self.pressure = self._gauge(
             "pressure", "Rung of the overload ladder; 0 gives nothing up"
         )
@@ -95,13 +114,6 @@ class Metrics:
         self.shed_partials = self._counter(
             "shed_partials", "Partials left out because the lanes were too busy"
         )
-        self.lag_s = self._histogram(
-            "lag_seconds", "From audio to the text about it", "kind", LAG_BUCKETS_S
-        )
-
-    def exposition(self) -> bytes:
-        """Return all values in the text format; its type is `CONTENT_TYPE`."""
-        return generate_latest(self.registry)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, namespace="whispercpp_ws", registry=self.registry)
