@@ -72,6 +72,9 @@ class Hypothesis:
     speech_s: float | None = None
     """Seconds of the window that a voice detector of the engine takes for speech; None
     when it has none. A window without speech is not decoded."""
+    looped: bool = False
+    """Whether the decoder began to say all of it again. The copy is left out; it pulled
+    the times of the words."""
     cost: DecodeCost = DecodeCost()
 
 

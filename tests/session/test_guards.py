@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.session.words import heard, spoken
@@ -47,6 +49,12 @@ def test_a_long_loop_is_cut_off_without_doubting_the_rest() -> None:
 def test_a_loop_of_a_few_words_trips() -> None:
     checked = check(heard("well 5 5 5 5 5 5"), speech_s=9.0)
     assert (checked.text, checked.tripped) == ("well 5", "loop")
+
+
+def test_times_of_words_are_not_held_against_a_text_whose_copy_was_left_out() -> None:
+    looped = replace(heard("a b c d"), looped=True)
+    checked = check(looped, speech_s=6.0, stretches=[(0.0, 6.0)])
+    assert (checked.text, checked.is_cut, checked.tripped) == ("a b c d", True, "")
 
 
 def test_a_cut_that_leaves_speech_without_words_trips() -> None:

@@ -30,7 +30,7 @@ def take_decode(
     part = asked.part
     if asked.context_s:
         whole = check(hypothesis, speech_s=asked.seconds)
-        if whole.tripped or whole.is_cut:
+        if whole.tripped or (whole.is_cut and not hypothesis.looped):
             part.retried = True
             return False
         before = _said_before(asked) or earlier

@@ -127,12 +127,14 @@ def check(
     words = without_short_runs(uncut)
     if is_invented(hypothesis, words, speech_s=speech_s):
         return Checked((), "blocklist", dropped=True)
-    is_cut = len(uncut) < len(spoken)
+    is_cut = hypothesis.looped or len(uncut) < len(spoken)
     if len(words) < len(uncut):
         return Checked(words, "loop", is_cut)
     tripped = _tripped(hypothesis, words, speech_s=speech_s, is_cut=is_cut)
     unworded_s = longest_unworded_s(words, stretches)
-    if not tripped and _of_speech(hypothesis, unworded_s) > MAX_UNWORDED_S:
+    is_unworded = _of_speech(hypothesis, unworded_s) > MAX_UNWORDED_S
+    # The copies in a loop pull the times of the words before them.
+    if not tripped and not hypothesis.looped and is_unworded:
         tripped = "unworded"
     return Checked(words, tripped, is_cut)
 

@@ -112,6 +112,21 @@ def test_jfk_is_understood_word_for_word(base: WhisperCppEngine, jfk: Samples) -
 
 
 @pytest.mark.model
+def test_a_sentence_that_the_decoder_says_again_is_said_once(
+    tiny_en_model: Path, jfk: Samples
+) -> None:
+    engine = WhisperCppEngine.load(tiny_en_model, model="tiny.en")
+    lane = engine.open_lane()
+    # Without `RepeatStop` it goes on with "And so my fellow Americans. And so".
+    heard = lane.decode(window(jfk[: 2 * 16_000 + 6400], audio_ctx=171, max_tokens=22))
+    lane.close()
+    engine.close()
+    assert heard.looped
+    assert plain(heard) == "and so my fellow americans".split()
+    assert heard.token_count == len(heard.words) + 1
+
+
+@pytest.mark.model
 def test_word_times_keep_out_of_the_pauses(
     base: WhisperCppEngine, jfk: Samples
 ) -> None:

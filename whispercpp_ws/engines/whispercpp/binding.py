@@ -26,6 +26,7 @@ from whispercpp_ws.engines.whispercpp.structs import (
     ContextParams,
     FullParams,
     LogCallback,
+    LogitsFilterCallback,
     NewSegmentCallback,
     TokenData,
     VadContextParams,
@@ -268,6 +269,23 @@ def on_new_segment(callback: Callable[[], None]) -> Any:
 def on_poll(callback: Callable[[], bool]) -> Any:
     """Wrap a function that says whether to abort; called after each decoder step."""
     return AbortCallback(lambda _user: callback())
+
+
+def on_logits(callback: Callable[[Sequence[TokenData], Any], None]) -> Any:
+    """
+    Wrap a function that may change a decoder step's logits; it must not raise.
+
+    It is given the tokens so far, and a pointer to one float for each token there is;
+    both are only valid while it runs.
+    """
+
+    def filter_logits(
+        _ctx: int, _state: int, tokens: int | None, count: int, logits: Any, _user: int
+    ) -> None:
+        so_far = (TokenData * count).from_address(tokens) if tokens else ()
+        callback(so_far, logits)
+
+    return LogitsFilterCallback(filter_logits)
 
 
 def _check_defaults(struct: ctypes.Structure, expected: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from whispercpp_ws.decoding import (
 )
 from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.engines.whispercpp.binding import (
+    on_logits,
     on_new_segment,
     on_poll,
 )
@@ -27,6 +28,7 @@ from whispercpp_ws.engines.whispercpp.checks import (
     check_max_tokens,
     check_samples,
 )
+from whispercpp_ws.engines.whispercpp.ending import RepeatStop
 from whispercpp_ws.engines.whispercpp.meter import Meter
 from whispercpp_ws.engines.whispercpp.results import (
     Model,
@@ -188,6 +190,8 @@ class WhisperCppLane:
             prompt=self._model.tokenizer.tokenize(options.prompt),
         )
         params.n_threads = request.threads
+        stop = RepeatStop(self._model.tokenizer.end_of_text)
+        params.logits_filter_callback = on_logits(stop.filter)
         meter.note_encode(options.audio_ctx)
         self._run_while_wanted(params, samples, is_cancelled)
         return read_hypothesis(
@@ -195,6 +199,7 @@ class WhisperCppLane:
             self._state,
             seconds=request.seconds,
             language=(language, probability),
+            text_tokens=stop.text_tokens,
         )
 
     def _check_options(self, options: DecodeOptions) -> None:

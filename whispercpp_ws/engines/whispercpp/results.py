@@ -42,9 +42,15 @@ def read_hypothesis(
     *,
     seconds: float,
     language: tuple[str, float],
+    text_tokens: int | None = None,
 ) -> Hypothesis:
-    """Read the decode of one window of `seconds`, in a language of a probability."""
+    """
+    Read the decode of one window of `seconds`, in a language of a probability.
+
+    `text_tokens` is where a copy of the text begins, when one does.
+    """
     tokens = _text_tokens(model, state, range(model.lib.segment_count(state)))
+    tokens = tokens[:text_tokens]
     words = _window_words(model, tokens, seconds)
     return Hypothesis(
         text=join_words(words),
@@ -53,6 +59,7 @@ def read_hypothesis(
         language_probability=language[1],
         token_count=len(tokens),
         mean_logprob=sum(token.plog for token in tokens) / max(len(tokens), 1),
+        looped=text_tokens is not None,
     )
 
 

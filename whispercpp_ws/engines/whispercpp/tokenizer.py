@@ -17,7 +17,8 @@ class Tokenizer:
     def __init__(self, lib: LibWhisper, context: int) -> None:
         self._lib = lib
         self._context = context
-        self._end_of_text = lib.end_of_text(context)
+        self.end_of_text = lib.end_of_text(context)
+        """The first special token; every text token is smaller."""
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """
@@ -31,7 +32,7 @@ class Tokenizer:
 
     def is_text(self, token: int) -> bool:
         """Tell whether a token is text: not a special one and not a timestamp."""
-        return 0 <= token < self._end_of_text
+        return 0 <= token < self.end_of_text
 
     def token_bytes(self, token: int) -> bytes:
         """Return a text token's bytes, which may be part of a character."""
