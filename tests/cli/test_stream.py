@@ -24,6 +24,7 @@ from tests.scripted_server import (
     serving,
 )
 from whispercpp_ws.cli import main
+from whispercpp_ws.cli.converse import Service
 from whispercpp_ws.cli.messages import LiveLine
 from whispercpp_ws.cli.stream import StreamJob, display, stream_file
 from whispercpp_ws.client.client import Message
@@ -101,6 +102,11 @@ class Recorder:
         if isinstance(message.event, Partial):
             self.partial_shown.set()
 
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def close(self) -> None: ...
+
 
 async def test_partials_are_shown_while_audio_is_still_sent(jfk_wav: Path) -> None:
     recorder = Recorder()
@@ -116,7 +122,7 @@ async def test_partials_are_shown_while_audio_is_still_sent(jfk_wav: Path) -> No
         await socket.send_str(END)
 
     async with serving(script) as url:
-        job = StreamJob(jfk_wav, url, chunk_ms=10)
+        job = StreamJob(jfk_wav, Service(url), chunk_ms=10)
         await stream_file(job, recorder)
     assert recorder.shown[0] == PARTIAL
     assert recorder.shown[-1] == END
