@@ -76,6 +76,10 @@ class Terminal:
             .split("\n")
         )
 
+    def echoes(self) -> bool:
+        """Tell whether keys are shown."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
     def colours(self, row: int) -> list[tuple[str, str, bool]]:
         """Return the runs of one line: text, colour, and whether it is bright."""
         runs: list[tuple[str, str, bool]] = []

@@ -76,8 +76,10 @@ async def test_grey_text_becomes_bright_in_its_place_and_ctrl_c_ends_politely(
             (" not", "brightblack", False),
         ]
         assert terminal.screen.cursor.hidden
+        assert not terminal.echoes()
         terminal.type("\x03")
         assert terminal.status() == 0
+        assert terminal.echoes()
         assert terminal.lines()[row:] == ["Ask not."]
         assert terminal.colours(row) == [("Ask not.", "default", True)]
         assert not terminal.screen.cursor.hidden
