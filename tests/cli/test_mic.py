@@ -53,11 +53,13 @@ def saying(frames: list[str | bytes], *texts: str) -> Script:
     return script
 
 
-async def in_terminal(look: Callable[[Terminal], None], url: str, *flags: str) -> None:
+async def in_terminal(
+    look: Callable[[Terminal], None], url: str, *, words: tuple[str, ...] = MIC
+) -> None:
     """Run `mic` in a terminal and look at it, while the server goes on."""
 
     def watch() -> None:
-        with Terminal(*MIC, url, *flags) as terminal:
+        with Terminal(*words, url) as terminal:
             look(terminal)
 
     await asyncio.to_thread(watch)
@@ -204,14 +206,17 @@ async def test_the_signal_handlers_are_as_before_afterwards() -> None:
 
 
 async def piped(url: str, *flags: str) -> tuple[int, str, str]:
-    """Run the command without a terminal, with a microphone that ends."""
-    words = ("-m", "tests.cli.recorded_mic", "ends", "mic", "--url", url, *flags)
+    """Run the command without a terminal, and stop it when it listens."""
+    words = ("-m", "tests.cli.recorded_mic", "mic", "--url", url, *flags)
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, stdout=PIPE, stderr=PIPE, cwd=ROOT
     )
+    assert process.stderr is not None
+    listening = await process.stderr.readline()
+    process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return process.returncode, out.decode(), (listening + err).decode()
 
 
 async def test_without_a_terminal_finals_are_plain_lines() -> None:
@@ -255,20 +260,27 @@ async def test_flags_reach_the_server_and_the_microphone(tmp_path: Path) -> None
     assert start["rate"] == 16_000
 
 
-class Losing(Sigint):
-    """A display that stops nothing."""
-
-    def show(self, message: Message) -> None:
-        self.shown.append(message.text)
-
-
 async def test_speech_that_nobody_took_is_told() -> None:
-    display = Losing()
-    microphone = open_recorded(ends=True)
+    display = Sigint()
+    microphone = open_recorded()
     microphone._waiting.lost_blocks = 15
     async with serving(playing(END)) as url:
         await caption(Service(url), lambda: microphone, display)
     assert display.shown[-1] == "1.5 s were lost while no server answered"
+
+
+async def test_a_microphone_that_stops_is_told_after_the_last_final() -> None:
+    def look(terminal: Terminal) -> None:
+        assert terminal.status() == 1
+        assert terminal.lines()[2:] == [
+            "Ask not.",
+            "whispercpp-ws: a file has stopped record",
+            "ing; is it unplugged?",
+        ]
+
+    words = (*MIC[:2], "ends", *MIC[2:])
+    async with serving(playing(FINAL, END)) as url:
+        await in_terminal(look, url, words=words)
 
 
 def test_captions_that_cannot_be_written_are_one_sentence(

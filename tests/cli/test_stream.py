@@ -338,3 +338,33 @@ def test_help_has_examples_and_the_exit_status(
         text = capsys.readouterr().out
         assert f"examples:\n  whispercpp-ws {command}" in text
         assert "130  Ctrl-C" in text
+
+
+def test_a_lost_connection_is_taken_up_and_told_above_the_text(
+    jfk_wav: Path, jfk_pcm: bytes
+) -> None:
+    connections: list[list[str | bytes]] = []
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        is_first = not connections
+        connections.append([(await socket.receive()).data])
+        await socket.send_str(READY)
+        if is_first:
+            await socket.send_str(PARTIAL)
+            await socket.close(code=1012)
+            return
+        connections[-1] += await received_until_end(socket)
+        await socket.send_str(FINAL)
+        await socket.send_str(END)
+
+    with server(script) as url:
+        words = ("-m", "whispercpp_ws", "stream", str(jfk_wav), "--fast", "--url", url)
+        with Terminal(*words, columns=240) as terminal:
+            assert terminal.status() == 0
+            lost, again, text = terminal.lines()
+    assert "was lost before the end" in lost
+    assert "connected again; the server goes on at 0.0 s" in again
+    assert text == "Ask not."
+    start, *rest = connections[-1]
+    assert json.loads(start)["resume"] == "s1"
+    assert b"".join(f for f in rest if isinstance(f, bytes)) == jfk_pcm

@@ -22,7 +22,7 @@ from whispercpp_ws.cli.messages import (
 from whispercpp_ws.cli.settings import Subparsers, with_examples
 from whispercpp_ws.cli.stream import add_service, service_from
 from whispercpp_ws.client.microphone import Device, Microphone, input_devices
-from whispercpp_ws.errors import ConfigError
+from whispercpp_ws.errors import ConfigError, ServiceError
 from whispercpp_ws.events import AudioFormat
 
 
@@ -101,24 +101,31 @@ async def caption(
     service: Service, open_source: Callable[[], Source], display: Display
 ) -> None:
     """
-    Show what is said into a source until it ends, or a signal ends it.
+    Show what is said into a source until a signal ends it.
 
     Raises:
         ConfigError: there is no such microphone, or no library to read it.
+        ServiceError: it has ended by itself; all finals were shown.
         SpeechError: as `converse`.
     """
-    with closing(open_source()) as source, _closed_by_signals(source):
+    with closing(open_source()) as source, _closed_by_signals(source) as is_stopped:
         display.note(f"listening to {source.name}; Ctrl-C ends")
         audio = AudioFormat(rate=source.rate)
         await converse(service, audio, source.blocks(), display)
         if source.lost_s:
             display.note(f"{source.lost_s:.1f} s were lost while no server answered")
+    if not is_stopped():
+        raise ServiceError(f"{source.name} has stopped recording; is it unplugged?")
 
 
 @contextmanager
-def _closed_by_signals(source: Source) -> Iterator[None]:
-    """Let the first signal end the source; the second one does what it always does."""
-    loop = asyncio.get_running_loop()
+def _closed_by_signals(source: Source) -> Iterator[Callable[[], bool]]:
+    """
+    Let the first signal end the source; the second one does what it always does.
+
+    Gives what tells whether there was one.
+    """
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     before = {number: signal.getsignal(number) for number in STOPPING}
 
     def restore() -> None:
@@ -127,12 +134,13 @@ def _closed_by_signals(source: Source) -> Iterator[None]:
 
     def stop(*_: object) -> None:
         restore()
+        stopped.set()
         loop.call_soon_threadsafe(source.close)
 
     for number in STOPPING:
         signal.signal(number, stop)
     try:
-        yield
+        yield stopped.is_set
     finally:
         restore()
 

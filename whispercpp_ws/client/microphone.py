@@ -103,6 +103,10 @@ class Microphone:
             block = bytes(data)
             loop.call_soon_threadsafe(waiting.add, block)
 
+        def on_end() -> None:
+            # Of `close`, but also when the device is unplugged.
+            loop.call_soon_threadsafe(waiting.close)
+
         try:
             recorder = sound.RawInputStream(
                 samplerate=found.rate,
@@ -111,8 +115,7 @@ class Microphone:
                 channels=1,
                 dtype="int16",
                 callback=on_block,
-                # As when it is unplugged.
-                finished_callback=lambda: loop.call_soon_threadsafe(waiting.close),
+                finished_callback=on_end,
             )
             recorder.start()
         except sound.PortAudioError as error:
