@@ -1,14 +1,18 @@
 """The documents say what the code does."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.compatibility import compatibility_table
+from tests.scripted_server import END, FINAL, playing, serving
 from whispercpp_ws import __version__
-from whispercpp_ws.cli import COMMANDS
+from whispercpp_ws.cli import COMMANDS, full_parser
+from whispercpp_ws.cli.settings import EXIT_STATUS
 from whispercpp_ws.config import Config
 from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, markdown_table
 from whispercpp_ws.decoding import DecodeRequest
@@ -116,13 +120,37 @@ def test_every_route_is_documented(readme: str) -> None:
     assert {path for path in paths if f"| `{path}` |" not in readme} == set()
 
 
-def test_the_python_example_runs_as_far_as_it_can_without_a_server(
-    readme: str,
+async def test_the_python_example_runs(
+    readme: str, jfk_pcm: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example = readme.split("```python\n")[1].split("```")[0]
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)
-    assert callable(names["main"])
+    async with serving(playing(FINAL, END)) as url:
+        await names["main"](jfk_pcm, url.removesuffix("/stt"))
+    assert capsys.readouterr().out == "Ask not.\n"
+
+
+def test_the_commands_in_the_readme_can_be_parsed(readme: str) -> None:
+    lines = re.findall(r"^\$ (.*)$", readme, re.MULTILINE)
+    found = [m[1] for x in lines if (m := re.search(r"whispercpp-ws ([^|>#)]*)", x))]
+    parser, commands = full_parser(), {words.split()[0] for words in found}
+    assert commands >= {"serve", "mic", "stream", "transcribe", "models"}
+    for words in found:
+        parser.parse_args(shlex.split(words))
+
+
+def test_the_russian_quick_start_is_linked_and_says_the_same(readme: str) -> None:
+    assert "[По-русски](#быстрый-старт)" in readme
+    section = readme.split("## Быстрый старт\n")[1].split("\n## ")[0]
+    needed = ("make run", "make mic", "--language ru", "--token-key-file", "Vosk")
+    assert [name for name in needed if name not in section] == []
+
+
+def test_the_exit_status_is_documented_as_in_the_help(readme: str) -> None:
+    statuses = re.findall(r"^  (\d+) ", EXIT_STATUS, re.MULTILINE)
+    assert statuses == ["0", "1", "2", "130"]
+    assert [s for s in statuses if f"\n| {s} | " not in readme] == []
 
 
 def test_variables_in_the_readme_exist(readme: str) -> None:
