@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 from tests.e2e.compatibility import compatibility_table
 from tests.scripted_server import END, FINAL, playing, serving
 from whispercpp_ws import __version__
+from whispercpp_ws.access.token import TokenChecker
 from whispercpp_ws.cli import COMMANDS, full_parser
 from whispercpp_ws.cli.settings import EXIT_STATUS
-from whispercpp_ws.config import Config
+from whispercpp_ws.config import Config, TokenConfig
 from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, markdown_table
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
@@ -145,6 +148,18 @@ def test_the_russian_quick_start_is_linked_and_says_the_same(readme: str) -> Non
     section = readme.split("## Быстрый старт\n")[1].split("\n## ")[0]
     needed = ("make run", "make mic", "--language ru", "--token-key-file", "Vosk")
     assert [name for name in needed if name not in section] == []
+
+
+def test_the_server_takes_the_token_that_the_readme_makes(
+    readme: str, tmp_path: Path
+) -> None:
+    key = "k" * 64
+    (tmp_path / "key").write_text(key + "\n", encoding="utf-8")
+    code = re.findall(r'python -c "(import jwt.*)" > token', readme)[0]
+    command = [sys.executable, "-c", code]
+    token = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    checker = TokenChecker(TokenConfig(key=key), now=time.time)
+    assert checker.check(token.strip()).expires_at > time.time()
 
 
 def test_the_exit_status_is_documented_as_in_the_help(readme: str) -> None:

@@ -133,6 +133,26 @@ async def test_a_regular_file_can_be_the_standard_input(
         assert await taken(file.fileno()) == (AudioFormat(), jfk_pcm)
 
 
+async def test_where_nothing_can_be_waited_for_a_thread_reads(
+    jfk_file: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+    with pipe(jfk_file[:100]) as reader:
+        assert (await taken(reader))[0] == AudioFormat()
+
+
+async def test_a_header_without_an_end_is_taken_for_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inputs, "MAX_HEADER_BYTES", 100)
+    endless = b"RIFF\0\0\0\0WAVELIST" + (1 << 30).to_bytes(4, "little") + bytes(200)
+    with pipe(endless) as reader:
+        assert await taken(reader) == (RAW, endless)
+
+
 @pytest.mark.parametrize(
     ("head", "named"),
     [

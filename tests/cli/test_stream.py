@@ -322,6 +322,15 @@ def test_the_standard_input_is_sent_as_it_comes(
     assert b"".join(f for f in frames if isinstance(f, bytes)) == jfk_pcm
 
 
+def test_typing_into_it_is_a_standard_input_too(tmp_path: Path) -> None:
+    with server(playing(FINAL, END)) as url:
+        words = ("-m", "whispercpp_ws", "stream", "-", "--output-dir", str(tmp_path))
+        with Terminal(*words, "--url", url) as terminal:
+            terminal.type("\x04")
+            assert terminal.status() == 0
+    assert (tmp_path / "stdin.txt").read_text(encoding="utf-8") == "Ask not.\n"
+
+
 def test_the_pace_of_the_standard_input_is_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -72,8 +72,8 @@ class Waiting:
             if not self._blocks:
                 self._changed.clear()
                 await self._changed.wait()
-            elif block := self._blocks.popleft():
-                yield block
+            else:
+                yield self._blocks.popleft()
 
 
 class Microphone:
