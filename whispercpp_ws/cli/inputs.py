@@ -117,14 +117,14 @@ async def read_stdin(
     A WAV header says what follows it; without one it is `raw`. Raises BadAudio for
     other formats, which can be given as files.
     """
+    blocks = _blocks(descriptor)
     head = b""
-    while len(head) < MAX_HEADER_BYTES:
-        block = await _read(descriptor)
+    async for block in blocks:
         head += block
-        if not block or _is_decided(head):
+        if _is_decided(head) or len(head) >= MAX_HEADER_BYTES:
             break
     audio, start = _recognised(head, raw)
-    return audio, _rest(head[start:], descriptor)
+    return audio, _joined(head[start:], blocks)
 
 
 def open_stdin(raw: AudioFormat, stream: BinaryIO) -> AudioFile:
@@ -152,9 +152,15 @@ def open_stdin(raw: AudioFormat, stream: BinaryIO) -> AudioFile:
     )
 
 
-async def _rest(head: bytes, descriptor: int) -> AsyncIterator[bytes]:
+async def _joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     if head:
         yield head
+    async for block in rest:
+        yield block
+
+
+async def _blocks(descriptor: int) -> AsyncIterator[bytes]:
+    # A terminal says that it has ended once only, so nothing is read afterwards.
     while block := await _read(descriptor):
         yield block
 
