@@ -30,11 +30,17 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 	echo 'Could not install $(1): see the lines above; is a package index reachable?' \
 	>&2; exit 1; }
 
-.PHONY: run test check lint format types coverage demo models bench readme clean
+# Options of `make mic`, such as MIC='--lang ru'.
+MIC ?=
+
+.PHONY: run mic test check lint format types coverage demo models bench readme clean
 .PHONY: bench-baselines numbers compatibility
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
+
+mic: $(VENV)/installed-mic
+	@exec $(WS) mic $(MIC)
 
 test: $(VENV)/installed-dev test-models
 	$(BIN)/python -m pytest
@@ -137,6 +143,10 @@ $(VENV)/made:
 
 $(VENV)/installed: $(VENV)/made pyproject.toml
 	$(call INSTALL,whispercpp-ws,.)
+	@touch $@
+
+$(VENV)/installed-mic: $(VENV)/installed
+	$(call INSTALL,the microphone,.[mic])
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

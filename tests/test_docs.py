@@ -1,15 +1,22 @@
 """The documents say what the code does."""
 
 import re
+import shlex
+import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.compatibility import compatibility_table
+from tests.scripted_server import END, FINAL, playing, serving
 from whispercpp_ws import __version__
-from whispercpp_ws.cli import COMMANDS
-from whispercpp_ws.config import Config
+from whispercpp_ws.access.token import TokenChecker
+from whispercpp_ws.cli import COMMANDS, full_parser
+from whispercpp_ws.cli.settings import EXIT_STATUS
+from whispercpp_ws.config import Config, TokenConfig
 from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, markdown_table
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
@@ -116,13 +123,49 @@ def test_every_route_is_documented(readme: str) -> None:
     assert {path for path in paths if f"| `{path}` |" not in readme} == set()
 
 
-def test_the_python_example_runs_as_far_as_it_can_without_a_server(
-    readme: str,
+async def test_the_python_example_runs(
+    readme: str, jfk_pcm: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example = readme.split("```python\n")[1].split("```")[0]
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)
-    assert callable(names["main"])
+    async with serving(playing(FINAL, END)) as url:
+        await names["main"](jfk_pcm, url.removesuffix("/stt"))
+    assert capsys.readouterr().out == "Ask not.\n"
+
+
+def test_the_commands_in_the_readme_can_be_parsed(readme: str) -> None:
+    lines = re.findall(r"^\$ (.*)$", readme, re.MULTILINE)
+    found = [m[1] for x in lines if (m := re.search(r"whispercpp-ws ([^|>#)]*)", x))]
+    parser, commands = full_parser(), {words.split()[0] for words in found}
+    assert commands >= {"serve", "mic", "stream", "transcribe", "models"}
+    for words in found:
+        parser.parse_args(shlex.split(words))
+
+
+def test_the_russian_quick_start_is_linked_and_says_the_same(readme: str) -> None:
+    assert "[По-русски](#быстрый-старт)" in readme
+    section = readme.split("## Быстрый старт\n")[1].split("\n## ")[0]
+    needed = ("make run", "make mic", "--language ru", "--token-key-file", "Vosk")
+    assert [name for name in needed if name not in section] == []
+
+
+def test_the_server_takes_the_token_that_the_readme_makes(
+    readme: str, tmp_path: Path
+) -> None:
+    key = "k" * 64
+    (tmp_path / "key").write_text(key + "\n", encoding="utf-8")
+    code = re.findall(r'python -c "(import jwt.*)" > token', readme)[0]
+    command = [sys.executable, "-c", code]
+    token = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    checker = TokenChecker(TokenConfig(key=key), now=time.time)
+    assert checker.check(token.strip()).expires_at > time.time()
+
+
+def test_the_exit_status_is_documented_as_in_the_help(readme: str) -> None:
+    statuses = re.findall(r"^  (\d+) ", EXIT_STATUS, re.MULTILINE)
+    assert statuses == ["0", "1", "2", "130"]
+    assert [s for s in statuses if f"\n| {s} | " not in readme] == []
 
 
 def test_variables_in_the_readme_exist(readme: str) -> None:

@@ -78,6 +78,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "jwt": ("access/token.py",),
     "prometheus_client": ("metrics.py",),
     "tqdm": ("cli/progress.py",),
+    "sounddevice": ("client/microphone.py",),
+    "shtab": ("cli/completion.py",),
     "aiohttp": ("server/", "client/"),
     "asyncio": ("server/", "client/", "scheduler/", "cli/"),
     "ctypes": ("engines/whispercpp/", "models/quantize.py"),

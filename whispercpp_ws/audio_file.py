@@ -1,5 +1,6 @@
 """Read audio files, the only place that imports soundfile."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,14 @@ from whispercpp_ws.errors import BadAudio
 READ_FRAMES = 65_536
 """Frames decoded at once; 0.5 MB of stereo float32."""
 
+RAW_SUBTYPES = {
+    "pcm16le": "PCM_16",
+    "f32le": "FLOAT",
+    "mulaw": "ULAW",
+    "alaw": "ALAW",
+}
+"""What libsndfile calls the encodings of raw PCM."""
+
 MAX_FILE_S = 4 * 3600
 """Longest file read as a whole; 2.8 GB of mono float32 at 48 kHz."""
 
@@ -22,7 +31,7 @@ MAX_FILE_S = 4 * 3600
 class AudioFile:
     """A WAV, FLAC, OGG or MP3 file that is open for reading; use as a context."""
 
-    def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
+    def __init__(self, file: soundfile.SoundFile, path: Path | str) -> None:
         self._file = file
         self._path = path
         self.rate: int = file.samplerate
@@ -43,6 +52,29 @@ class AudioFile:
             return cls(soundfile.SoundFile(path), path)
         except (soundfile.LibsndfileError, OSError) as error:
             raise _unreadable(path, error) from error
+
+    @classmethod
+    def of_bytes(cls, data: bytes, name: str) -> "AudioFile":
+        """Read a file that is in memory; errors (BadAudio) call it `name`."""
+        try:
+            return cls(soundfile.SoundFile(io.BytesIO(data)), name)
+        except soundfile.LibsndfileError as error:
+            raise _unreadable(name, error) from error
+
+    @classmethod
+    def of_pcm(
+        cls, data: bytes, name: str, *, encoding: str, rate: int, channels: int
+    ) -> "AudioFile":
+        """Read PCM without a header; `encoding` is a key of `RAW_SUBTYPES`."""
+        file = soundfile.SoundFile(
+            io.BytesIO(data),
+            samplerate=rate,
+            channels=channels,
+            format="RAW",
+            subtype=RAW_SUBTYPES[encoding],
+            endian="LITTLE" if encoding in ("pcm16le", "f32le") else "FILE",
+        )
+        return cls(file, name)
 
     @property
     def seconds(self) -> float:
@@ -116,7 +148,7 @@ def _pcm16le(block: NDArray[np.float32]) -> bytes:
     return data
 
 
-def _unreadable(path: Path, error: Exception) -> BadAudio:
+def _unreadable(path: Path | str, error: Exception) -> BadAudio:
     return BadAudio(
         f"{path}: expected a WAV, FLAC, OGG or MP3 file, got one that cannot be read "
         f"({str(error).strip()})",

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,7 @@ import pytest
 import soundfile
 from aiohttp import web
 
+from tests.cli.terminal import Terminal
 from tests.scripted_server import (
     END,
     ERROR,
@@ -24,6 +28,7 @@ from tests.scripted_server import (
     serving,
 )
 from whispercpp_ws.cli import main
+from whispercpp_ws.cli.converse import Service
 from whispercpp_ws.cli.messages import LiveLine
 from whispercpp_ws.cli.stream import StreamJob, display, stream_file
 from whispercpp_ws.client.client import Message
@@ -101,6 +106,11 @@ class Recorder:
         if isinstance(message.event, Partial):
             self.partial_shown.set()
 
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def close(self) -> None: ...
+
 
 async def test_partials_are_shown_while_audio_is_still_sent(jfk_wav: Path) -> None:
     recorder = Recorder()
@@ -116,7 +126,7 @@ async def test_partials_are_shown_while_audio_is_still_sent(jfk_wav: Path) -> No
         await socket.send_str(END)
 
     async with serving(script) as url:
-        job = StreamJob(jfk_wav, url, chunk_ms=10)
+        job = StreamJob(jfk_wav, Service(url), chunk_ms=10)
         await stream_file(job, recorder)
     assert recorder.shown[0] == PARTIAL
     assert recorder.shown[-1] == END
@@ -205,3 +215,165 @@ def test_a_token_comes_from_a_file_or_the_environment(
 def test_a_terminal_gets_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert isinstance(display(), LiveLine)
+
+
+def test_a_terminal_shows_finals_in_place_of_partials(jfk_wav: Path) -> None:
+    with server(playing(PARTIAL, FINAL, END)) as url:
+        words = ("-m", "whispercpp_ws", "stream", str(jfk_wav), "--fast")
+        with Terminal(*words, "--url", url) as terminal:
+            assert terminal.status() == 0
+            assert terminal.lines() == ["Ask not."]
+            assert b"ask\x1b[90m not" in terminal.raw
+            assert not terminal.screen.cursor.hidden
+
+
+def test_ctrl_c_is_status_130_and_gives_the_cursor_back(jfk_wav: Path) -> None:
+    async def script(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(READY)
+        await socket.send_str(PARTIAL)
+        await received_until_end(socket)
+
+    with server(script) as url:
+        words = ("-m", "whispercpp_ws", "stream", str(jfk_wav), "--url", url)
+        with Terminal(*words) as terminal:
+            terminal.until(lambda: terminal.lines()[-1] == "ask not")
+            terminal.type("\x03")
+            assert terminal.status() == 130
+            assert terminal.lines() == [""]
+            assert not terminal.screen.cursor.hidden
+            assert terminal.echoes()
+
+
+def test_a_bar_is_shown_where_text_goes_elsewhere(
+    jfk_wav: Path, tmp_path: Path
+) -> None:
+    with server(playing(PARTIAL, FINAL, END)) as url:
+        words = ("-m", "whispercpp_ws", "stream", str(jfk_wav), "--fast")
+        flags = ("--output-dir", str(tmp_path), "--url", url)
+        # A screen of 40 columns would wrap the bar.
+        with Terminal(*words, *flags, columns=80) as terminal:
+            assert terminal.status() == 0
+            bar = "jfk.wav [####################] 100 % (11.0 of 11.0 s)"
+            assert terminal.lines() == [bar]
+    assert (tmp_path / "jfk.txt").read_text(encoding="utf-8") == "Ask not.\n"
+
+
+def test_many_files_are_sent_in_turn_and_a_bad_one_is_told(
+    jfk_wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b.wav", "a.wav"):
+        shutil.copy(jfk_wav, tmp_path / name)
+    (tmp_path / "c.wav").write_text("no audio", encoding="utf-8")
+    pattern, absent = str(tmp_path / "*.wav"), str(tmp_path / "absent")
+    with server(playing(FINAL, END)) as url:
+        argv = ["stream", absent, pattern, "--fast", "--url", url]
+        assert main(argv) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        f"==> {absent} <==",
+        f"==> {tmp_path}/a.wav <==",
+        "Ask not.",
+        f"==> {tmp_path}/b.wav <==",
+        "Ask not.",
+        f"==> {tmp_path}/c.wav <==",
+    ]
+    first, second, last = err.splitlines()
+    assert first == f"whispercpp-ws: {absent}: no such file"
+    assert "c.wav: expected a WAV, FLAC, OGG or MP3 file" in second
+    assert last == f"whispercpp-ws: 2 of 4 files failed: {absent}, {tmp_path}/c.wav"
+
+
+def test_each_file_gets_its_messages_in_the_folder(
+    jfk_wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(shutil.copy(jfk_wav, tmp_path / "other.wav"))
+    files = [str(jfk_wav), str(other)]
+    with server(playing(PARTIAL, FINAL, END)) as url:
+        flags = ["--fast", "--json", "--output-dir", str(tmp_path), "--url", url]
+        assert main(["stream", *files, *flags]) == 0
+    assert capsys.readouterr().out == ""
+    for name in ("jfk.jsonl", "other.jsonl"):
+        lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+        assert lines == [READY, PARTIAL, FINAL, END]
+
+
+@pytest.mark.parametrize("is_wav", [True, False])
+def test_the_standard_input_is_sent_as_it_comes(
+    is_wav: bool, jfk_wav: Path, jfk_pcm: bytes
+) -> None:
+    frames: list[str | bytes] = []
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        await socket.send_str(READY)
+        frames.extend(await received_until_end(socket))
+        await socket.send_str(FINAL)
+        await socket.send_str(END)
+
+    raw = [] if is_wav else ["--rate", "8000", "--channels", "2", "--format", "s16le"]
+    with server(script) as url:
+        done = subprocess.run(
+            [sys.executable, "-m", "whispercpp_ws", "stream", "-", "--url", url, *raw],
+            input=jfk_wav.read_bytes() if is_wav else jfk_pcm,
+            capture_output=True,
+        )
+    assert (done.returncode, done.stdout) == (0, b"Ask not.\n")
+    start = json.loads(frames[0])
+    assert (start["rate"], start["channels"]) == ((16_000, 1) if is_wav else (8_000, 2))
+    assert b"".join(f for f in frames if isinstance(f, bytes)) == jfk_pcm
+
+
+def test_typing_into_it_is_a_standard_input_too(tmp_path: Path) -> None:
+    with server(playing(FINAL, END)) as url:
+        words = ("-m", "whispercpp_ws", "stream", "-", "--output-dir", str(tmp_path))
+        with Terminal(*words, "--url", url) as terminal:
+            terminal.type("\x04")
+            assert terminal.status() == 0
+    assert (tmp_path / "stdin.txt").read_text(encoding="utf-8") == "Ask not.\n"
+
+
+def test_the_pace_of_the_standard_input_is_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["stream", "-", "--realtime"]) == 1
+    assert "--realtime: the standard input is sent as" in capsys.readouterr().err
+
+
+def test_help_has_examples_and_the_exit_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ("stream", "mic", "transcribe"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        text = capsys.readouterr().out
+        assert f"examples:\n  whispercpp-ws {command}" in text
+        assert "130  Ctrl-C" in text
+
+
+def test_a_lost_connection_is_taken_up_and_told_above_the_text(
+    jfk_wav: Path, jfk_pcm: bytes
+) -> None:
+    connections: list[list[str | bytes]] = []
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        is_first = not connections
+        connections.append([(await socket.receive()).data])
+        await socket.send_str(READY)
+        if is_first:
+            await socket.send_str(PARTIAL)
+            await socket.close(code=1012)
+            return
+        connections[-1] += await received_until_end(socket)
+        await socket.send_str(FINAL)
+        await socket.send_str(END)
+
+    with server(script) as url:
+        words = ("-m", "whispercpp_ws", "stream", str(jfk_wav), "--fast", "--url", url)
+        with Terminal(*words, columns=240) as terminal:
+            assert terminal.status() == 0
+            lost, again, text = terminal.lines()
+    assert "was lost before the end" in lost
+    assert "connected again; the server goes on at 0.0 s" in again
+    assert text == "Ask not."
+    start, *rest = connections[-1]
+    assert json.loads(start)["resume"] == "s1"
+    assert b"".join(f for f in rest if isinstance(f, bytes)) == jfk_pcm

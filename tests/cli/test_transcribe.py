@@ -1,7 +1,9 @@
 """`transcribe` writes what files say, in the form asked for."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -26,9 +28,11 @@ def only_words(text: str) -> list[str]:
 def test_text_goes_to_the_standard_output(
     jfk_wav: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    transcribe_files(TranscribeJob((jfk_wav, jfk_wav)), ScriptedEngine(["ah"]))
+    job = TranscribeJob((jfk_wav, jfk_wav))
+    assert transcribe_files(job, ScriptedEngine(["ah"])) == 0
     out, err = capsys.readouterr()
-    assert out == (" ".join(["ah"] * 22) + "\n") * 2
+    said = " ".join(["ah"] * 22)
+    assert out == f"==> {jfk_wav} <==\n{said}\n" * 2
     assert "jfk.wav 100 % (11.0 of 11.0 s)" in err
 
 
@@ -63,13 +67,39 @@ def test_a_folder_that_cannot_be_written_is_named(
         transcribe_files(job, ScriptedEngine())
 
 
-def test_a_bad_file_leaves_those_before_it(
+def test_a_bad_file_leaves_the_others(
     jfk_wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = TranscribeJob((jfk_wav, tmp_path / "absent.wav"))
+    absent = tmp_path / "absent.wav"
+    job = TranscribeJob((absent, jfk_wav))
+    assert transcribe_files(job, ScriptedEngine()) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"==> {jfk_wav} <==\none two")
+    told = [line for line in err.splitlines() if line.startswith("whispercpp-ws")]
+    assert told == [
+        f"whispercpp-ws: {absent}: no such file",
+        f"whispercpp-ws: 1 of 2 files failed: {absent}",
+    ]
+
+
+def test_the_only_bad_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadAudio, match="no such file"):
-        transcribe_files(job, ScriptedEngine())
-    assert capsys.readouterr().out.startswith("one two")
+        transcribe_files(TranscribeJob((tmp_path / "absent.wav",)), ScriptedEngine())
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_the_standard_input_is_raw_pcm_or_a_file(
+    is_raw: bool,
+    jfk_wav: Path,
+    jfk_pcm: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = jfk_pcm if is_raw else jfk_wav.read_bytes()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    job = TranscribeJob((Path("-"),), form="json")
+    assert transcribe_files(job, ScriptedEngine()) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] == 11.0
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])

@@ -1,5 +1,5 @@
 """
-The command line: `whispercpp-ws serve | transcribe | stream | models | doctor`.
+The command line: `whispercpp-ws serve | mic | stream | transcribe | models | …`.
 
 Only the module of the command that runs is imported, so that `--help` is instant.
 """
@@ -17,10 +17,12 @@ from whispercpp_ws.errors import SpeechError
 
 COMMANDS = {
     "serve": "run the server",
+    "mic": "show live captions of what is said into the microphone",
+    "stream": "send audio files to a server as a microphone would",
     "transcribe": "write what audio files say, without a server",
-    "stream": "send an audio file to a server as a microphone would",
     "models": "list, fetch, check and remove models, or change a server's",
     "doctor": "check that this machine can run the server",
+    "completion": "write the completion of a shell",
 }
 
 HIDDEN_COMMANDS = ("demo",)
@@ -50,7 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
+def full_parser() -> argparse.ArgumentParser:
+    """Return the parser with all that every command takes; imports them all."""
+    return _parser(*COMMANDS)
+
+
+def _parser(*loaded: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="whispercpp-ws", description="Live speech-to-text on whisper.cpp."
     )
@@ -59,11 +66,20 @@ def _parser(command: str) -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        if name != command:
+        if name in loaded:
+            _add(subparsers, name)
+        else:
             subparsers.add_parser(name, help=summary)
-    if command in COMMANDS or command in HIDDEN_COMMANDS:
-        importlib.import_module(f"{__name__}.{command}").add_parser(subparsers)
+    for name in HIDDEN_COMMANDS:
+        if name in loaded:
+            _add(subparsers, name)
     return parser
+
+
+def _add(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str
+) -> None:
+    importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
 
 
 def _forget_stdout() -> None:

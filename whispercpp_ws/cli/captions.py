@@ -27,11 +27,13 @@ def to_txt(transcript: FileTranscript) -> str:
 
 def to_srt(transcript: FileTranscript) -> str:
     """Return SubRip: numbered cues, a comma before the milliseconds."""
-    cues = [
-        f"{number}\n{_span(segment, ',')}\n{one_line(segment.text)}\n"
-        for number, segment in enumerate(transcript.segments, start=1)
-    ]
-    return "\n".join(cues)
+    numbered = enumerate(transcript.segments, start=1)
+    return "\n".join(srt_cue(number, segment) for number, segment in numbered)
+
+
+def srt_cue(number: int, segment: Segment) -> str:
+    """Return one cue of SubRip; a blank line goes between two."""
+    return f"{number}\n{_span(segment, ',')}\n{one_line(segment.text)}\n"
 
 
 def to_vtt(transcript: FileTranscript) -> str:

@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import dataclasses
 import socket
+from contextlib import closing
 from pathlib import Path
 
+from whispercpp_ws.cli.converse import Service
 from whispercpp_ws.cli.serve import Address, decoding, host_spec, partial_spec
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.cli.stream import StreamJob, display, stream_file
@@ -42,7 +44,7 @@ async def demonstrate(job: StreamJob, config: Config) -> None:
     address = Address(config.listen.host, config.listen.port)
     if answers(address):
         print(f"Streaming {job.file} through the server at {address.url}")
-        await stream_file(dataclasses.replace(job, url=address.url), display())
+        await _show(job, address.url)
         return
     print(f"No server runs at {address}; starting one for the demo")
     free_port = dataclasses.replace(config, listen=ListenConfig(port=0))
@@ -51,7 +53,12 @@ async def demonstrate(job: StreamJob, config: Config) -> None:
         app = create_app(free_port, decoder, Metrics())
         async with listening(app, free_port.listen) as port:
             url = Address(free_port.listen.host, port).url
-            await stream_file(dataclasses.replace(job, url=url), display())
+            await _show(job, url)
+
+
+async def _show(job: StreamJob, url: str) -> None:
+    with closing(display()) as shown:
+        await stream_file(dataclasses.replace(job, service=Service(url)), shown)
 
 
 def answers(address: Address) -> bool:

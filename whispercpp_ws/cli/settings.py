@@ -14,7 +14,26 @@ from whispercpp_ws.config.table import ENVIRONMENT_PREFIX, OPTIONS, Option
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+EXIT_STATUS = """exit status:
+  0    all went well
+  1    something failed, and one sentence on the standard error says what
+  2    the command line cannot be understood
+  130  Ctrl-C"""
+
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+
+
+def with_examples(
+    subparsers: Subparsers, name: str, summary: str, examples: str
+) -> argparse.ArgumentParser:
+    """Add a command whose help ends with examples, and with what its status means."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"{examples.strip()}\n\n{EXIT_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def add_options(

@@ -8,16 +8,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from whispercpp_ws.audio_file import read_mono
+from whispercpp_ws.audio_file import AudioFile
 from whispercpp_ws.cli.captions import WRITERS, FileTranscript
+from whispercpp_ws.cli.inputs import (
+    STDIN,
+    add_inputs,
+    each,
+    files_of,
+    open_stdin,
+    raw_format,
+)
 from whispercpp_ws.cli.loading import fetched_model
+from whispercpp_ws.cli.messages import say
+from whispercpp_ws.cli.outputs import OutputFolder
 from whispercpp_ws.cli.progress import ProgressBar
-from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
+from whispercpp_ws.cli.settings import (
+    Subparsers,
+    add_options,
+    config_from,
+    with_examples,
+)
 from whispercpp_ws.config.table import LANGUAGE
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeOptions
 from whispercpp_ws.engines import EngineOptions, load_engine
 from whispercpp_ws.engines.base import Engine, Lane
 from whispercpp_ws.errors import ConfigError
+from whispercpp_ws.events import AudioFormat
 from whispercpp_ws.session.resample import resample
 from whispercpp_ws.transcript import Segment
 
@@ -31,16 +47,29 @@ class TranscribeJob:
     output_dir: Path | None = None
     language: str = "auto"
     translate: bool = False
+    raw: AudioFormat = AudioFormat()
+    """What the standard input holds when it has no header."""
+
+
+EXAMPLES = """
+examples:
+  whispercpp-ws transcribe talk.flac
+  whispercpp-ws transcribe --srt --output-dir captions --lang ru 'talks/**/*.mp3'
+  ffmpeg -i film.mkv -f wav - | whispercpp-ws transcribe - --vtt > film.vtt
+
+Of several files one that fails is told, and the others are written all the same.
+"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
-        "transcribe", help="write what audio files say, without a server"
+    parser = with_examples(
+        subparsers,
+        "transcribe",
+        "write what audio files say, without a server",
+        EXAMPLES,
     )
-    parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="WAV, FLAC, OGG or MP3"
-    )
+    add_inputs(parser)
     forms = parser.add_mutually_exclusive_group()
     for form, meaning in (
         ("txt", "plain text (default)"),
@@ -61,13 +90,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Transcribe every file; returns 0."""
+    """Transcribe every file; returns 0, or 1 when one of several failed."""
     job = TranscribeJob(
-        files=tuple(args.files),
+        files=files_of(args.files),
         form=args.form or "txt",
         output_dir=args.output_dir,
         language=LANGUAGE.read(args.lang, "--lang"),
         translate=args.translate,
+        raw=raw_format(args),
     )
     _refuse_mixed_captions(job)
     spec = fetched_model(config_from(args).models)
@@ -75,22 +105,23 @@ def run(args: argparse.Namespace) -> int:
         "whispercpp", spec.path, EngineOptions(spec.name, word_times=False)
     )
     with _ctrl_c_at_once():
-        transcribe_files(job, engine)
-    return 0
+        return transcribe_files(job, engine)
 
 
-def transcribe_files(job: TranscribeJob, engine: Engine) -> None:
+def transcribe_files(job: TranscribeJob, engine: Engine) -> int:
     """
-    Decode every file in turn, then close the engine.
+    Decode every file in turn, then close the engine; returns the status.
 
     Raises:
-        BadAudio: a file cannot be read; those before it are done.
+        BadAudio: the only file cannot be read; one of several is told.
     """
     lane = engine.open_lane()
+
+    def transcribe(file: Path) -> None:
+        _write(job, file, _transcribed(job, file, lane, engine.info.model))
+
     try:
-        for file in job.files:
-            transcript = _transcribed(job, file, lane, engine.info.model)
-            _write(job, transcript)
+        return each(job.files, transcribe, say)
     finally:
         lane.close()
         engine.close()
@@ -99,7 +130,8 @@ def transcribe_files(job: TranscribeJob, engine: Engine) -> None:
 def _transcribed(
     job: TranscribeJob, file: Path, lane: Lane, model: str
 ) -> FileTranscript:
-    samples = resample(*read_mono(file))
+    with _opened(job, file) as audio:
+        samples = resample(audio.read_mono(), audio.rate)
     seconds = len(samples) / SAMPLE_RATE
     bar = ProgressBar(unit="s", scale=1)
 
@@ -114,32 +146,32 @@ def _transcribed(
     return FileTranscript(str(file), model, said.language, seconds, said.segments)
 
 
-def _write(job: TranscribeJob, transcript: FileTranscript) -> None:
+def _opened(job: TranscribeJob, file: Path) -> AudioFile:
+    if file == STDIN:
+        return open_stdin(job.raw, sys.stdin.buffer)
+    return AudioFile.open(file)
+
+
+def _write(job: TranscribeJob, file: Path, transcript: FileTranscript) -> None:
     text = WRITERS[job.form](transcript)
-    if job.output_dir is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    if job.output_dir is not None:
+        with OutputFolder(job.output_dir, job.form, job.files).opened(file) as out:
+            out.write(text)
         return
-    name = f"{Path(transcript.file).stem}.{job.form}"
-    try:
-        job.output_dir.mkdir(parents=True, exist_ok=True)
-        (job.output_dir / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"--output-dir: expected a folder that can be written, got "
-            f"{job.output_dir} ({error.strerror})",
-            field="output-dir",
-        ) from error
+    if job.form == "txt" and len(job.files) > 1:
+        sys.stdout.write(f"==> {file} <==\n")
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _refuse_mixed_captions(job: TranscribeJob) -> None:
-    stems = [file.stem for file in job.files]
-    if job.output_dir is not None and len(set(stems)) < len(stems):
-        raise ConfigError("--output-dir: two of the files have the same name")
-    if job.output_dir is None and job.form in ("srt", "vtt") and len(stems) > 1:
+    count = len(job.files)
+    if job.output_dir is not None:
+        OutputFolder(job.output_dir, job.form, job.files)
+    elif job.form in ("srt", "vtt") and count > 1:
         raise ConfigError(
             f"--{job.form}: expected one file, or --output-dir for several, "
-            f"got {len(stems)} files"
+            f"got {count} files"
         )
 
 

@@ -15,6 +15,7 @@ from whispercpp_ws.client.link import (
     Connector,
     HttpConnector,
     Link,
+    full_url,
 )
 from whispercpp_ws.client.news import News
 from whispercpp_ws.client.replay import Item, ReplayLog
@@ -28,6 +29,7 @@ from whispercpp_ws.events import (
     Flush,
     Hold,
     Ready,
+    Reconfigure,
     SessionOptions,
     Start,
 )
@@ -43,6 +45,8 @@ CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.
 DEFAULT_BACKOFF = Backoff()
 
 Note = Callable[[str], None]
+AudioBytes = bytes | bytearray | memoryview
+"""Samples in memory; a memoryview may also be of numbers, as of an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,10 @@ class Message:
     """The frame as it came."""
 
 
-def _ignore(_text: str) -> None:
+Messages = AsyncIterator[Message]
+
+
+def ignore_note(_text: str) -> None:
     """Take the notes of a client that wants none."""
 
 
@@ -75,7 +82,7 @@ class TranscriptionClient:
         start: Start,
         *,
         backoff: Backoff = DEFAULT_BACKOFF,
-        note: Note = _ignore,
+        note: Note = ignore_note,
     ) -> None:
         self._connector = connector
         self._url = url
@@ -101,7 +108,7 @@ class TranscriptionClient:
         *,
         token: str | None = None,
         backoff: Backoff = DEFAULT_BACKOFF,
-        note: Note = _ignore,
+        note: Note = ignore_note,
     ) -> "TranscriptionClient":
         """
         Open a connection and start a session; `Ready` is the first event.
@@ -112,14 +119,28 @@ class TranscriptionClient:
             ServiceError: no server answers there, or it cannot serve now.
             PeerError: it refuses the connection, and will again.
         """
-        start = Start(options, token=token)
-        client = cls(HttpConnector(), url, start, backoff=backoff, note=note)
+        client = cls.unopened(url, options, token=token, backoff=backoff, note=note)
         try:
             await client.open()
         except SpeechError:
             await client.close()
             raise
         return client
+
+    @classmethod
+    def unopened(
+        cls,
+        url: str,
+        options: SessionOptions,
+        *,
+        token: str | None = None,
+        backoff: Backoff = DEFAULT_BACKOFF,
+        note: Note = ignore_note,
+    ) -> "TranscriptionClient":
+        """Make what `connect` makes, for `open` to be called on."""
+        start = Start(options, token=token)
+        connector = HttpConnector()
+        return cls(connector, full_url(url), start, backoff=backoff, note=note)
 
     async def open(self) -> None:
         """Open the first connection and ask for a session; raises as `connect`."""
@@ -129,15 +150,16 @@ class TranscriptionClient:
             await self._link.send_str(native.encode_command(self._start))
             self._is_up = True
 
-    async def send_audio(self, audio: bytes) -> None:
+    async def send_audio(self, audio: AudioBytes) -> None:
         """
         Send audio of the format that `connect` named, cut anywhere, of any length.
 
         Waits while the server is behind or away. Raises ServiceError when the session
         is over; iterating tells why.
         """
-        for start in range(0, len(audio), MAX_FRAME_BYTES):
-            await self._put(bytes(audio[start : start + MAX_FRAME_BYTES]))
+        octets = memoryview(audio).cast("B")
+        for start in range(0, len(octets), MAX_FRAME_BYTES):
+            await self._put(bytes(octets[start : start + MAX_FRAME_BYTES]))
 
     async def flush(self) -> None:
         """Ask for the open utterance to be finished now."""
@@ -146,6 +168,10 @@ class TranscriptionClient:
     async def hold(self) -> None:
         """Keep utterances open through silence until the next `flush`."""
         await self._put(Hold())
+
+    async def reconfigure(self, change: Reconfigure) -> None:
+        """Change options from the next utterance on."""
+        await self._put(change)
 
     async def end(self) -> None:
         """Say that no more audio comes; the remaining finals and `Ended` follow."""
@@ -262,7 +288,7 @@ class TranscriptionClient:
         try:
             await link.send_str(native.encode_command(restart))
             message = _message(await link.receive())
-            ready = _ready(message.event)
+            ready = ready_event(message.event)
             await self._replay(link, ready.offset_s)
         except (ConnectionError, aiohttp.ClientError) as error:
             raise self._lost() from error
@@ -317,7 +343,8 @@ async def _send(link: Link, item: Item) -> None:
         await link.send_str(native.encode_command(item))
 
 
-def _ready(event: Event) -> Ready:
+def ready_event(event: Event) -> Ready:
+    """Return the first event of a session; raises the error that came in its place."""
     if isinstance(event, Failed):
         raise event.error
     if not isinstance(event, Ready):

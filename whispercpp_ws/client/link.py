@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -15,6 +16,7 @@ from whispercpp_ws.errors import (
 
 
 DEFAULT_URL = "ws://127.0.0.1:2700/stt"
+NATIVE_PATH = "/stt"
 
 MAX_MESSAGE_BYTES = 1 << 20
 """Messages received; a final of 25 s with words is below 30 kB."""
@@ -29,6 +31,14 @@ RETRYABLE_STATUS = {408, 429}
 """HTTP statuses below 500 of requests that may work later."""
 RETRYABLE_CLOSE = {None, 1001, 1006, 1011, 1012, 1013, 1014}
 """Close codes of RFC 6455 §7.4 and the IANA registry that mean "gone" and "later"."""
+
+
+def full_url(url: str) -> str:
+    """Return the address of the native dialect on a server named without a path."""
+    parts = urlsplit(url)
+    if parts.netloc and parts.path in ("", "/"):
+        return parts._replace(path=NATIVE_PATH).geturl()
+    return url
 
 
 class Link(Protocol):
@@ -78,10 +88,12 @@ class HttpConnector:
     """Open WebSockets with aiohttp."""
 
     def __init__(self) -> None:
-        self._http = aiohttp.ClientSession()
+        self._http: aiohttp.ClientSession | None = None
 
     async def open(self, url: str) -> Link:
         """Open a connection; raises what `Connector.open` says."""
+        if self._http is None:
+            self._http = aiohttp.ClientSession()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return await self._http.ws_connect(
@@ -103,7 +115,8 @@ class HttpConnector:
 
     async def close(self) -> None:
         """Close the pool of connections."""
-        await self._http.close()
+        if self._http is not None:
+            await self._http.close()
 
 
 def _refused(url: str, error: aiohttp.WSServerHandshakeError) -> SpeechError:

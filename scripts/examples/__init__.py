@@ -1,0 +1,1 @@
+"""Programs to start from: each needs a running server and nothing but this package."""
