@@ -360,3 +360,17 @@ def test_words_without_spaces_are_carried_too() -> None:
     scene.planner.carry_prompt(heard("字" * 300).text, ended)
     request = scene.ask()
     assert request is not None and request.options.prompt == "字" * 200
+
+
+@pytest.mark.parametrize(("speech_s", "silence_s"), [(5.0, 0.24), (7.0, 0.12)])
+def test_a_final_is_started_earlier_in_the_silence_where_its_window_is_long(
+    speech_s: float, silence_s: float
+) -> None:
+    scene = Scene(SessionOptions(language="en", partials=False))
+    scene.speak(speech_s)
+    scene.pause(silence_s - 0.02)
+    assert scene.ask() is None
+    scene.pause(0.02)
+    request = scene.ask()
+    assert request is not None and request.priority is Priority.SPECULATIVE
+    assert request.seconds == pytest.approx(speech_s + silence_s, abs=0.01)

@@ -99,11 +99,18 @@ class DecodePlanner:
 
     def tail_end(self, utterance: Utterance) -> int:
         """Return where the window of a final ends: a little after its speech."""
-        tail = self._samples(self._tuning.tail_ms)
         is_closed = self._endpointer.phase is Phase.CLOSED
         # Before the end, not the buffer's: how much waits there depends on chunking.
         heard = self._buffer.end if is_closed else self._endpointer.position
-        return min(utterance.span.speech_end + tail, heard)
+        return min(utterance.span.speech_end + self._tail(utterance), heard)
+
+    def _tail(self, utterance: Utterance) -> int:
+        """Return the samples of silence that the window of its last part takes in."""
+        speech_end = utterance.span.speech_end
+        length = speech_end - self._context_start(utterance.parts[-1], speech_end)
+        is_long = length >= self._of_s(self._tuning.long_window_s)
+        tuning = self._tuning
+        return self._samples(tuning.long_tail_ms if is_long else tuning.tail_ms)
 
     def carry_prompt(self, text: str, utterance: Utterance) -> None:
         """Keep the end of a final's text for the next; empty text clears it."""
@@ -123,7 +130,7 @@ class DecodePlanner:
         part = utterance.open_part
         if part is None or self._endpointer.phase is not Phase.PAUSE:
             return None
-        if self._endpointer.silence_samples < self._samples(self._tuning.tail_ms):
+        if self._endpointer.silence_samples < self._tail(utterance):
             return None
         end = self.tail_end(utterance)
         if part.heard and part.heard_end == end:
