@@ -37,7 +37,7 @@ from whispercpp_ws.events import (
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
 from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
-from whispercpp_ws.server.inbox import Audio, Inbox, Item, PeerClosed
+from whispercpp_ws.server.inbox import Audio, Inbox, PeerClosed
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.live import LiveSession
 from whispercpp_ws.server.negotiate import accepted_options, check_change
@@ -91,6 +91,13 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until the connection is over; leaves no task behind."""
+        try:
+            await self._serve()
+        finally:
+            # Cut the cycles: the collector would leave a session's audio for minutes.
+            self._socket.last_words = self._worker = self._session = None
+
+    async def _serve(self) -> None:
         receiver = FrameReceiver(
             self._socket,
             dialect=self._dialect,
@@ -135,8 +142,9 @@ class Connection:
 
     async def _work(self) -> None:
         try:
-            while True:
-                await self._handle(await self._inbox.get())
+            while not isinstance(item := await self._inbox.get(), PeerError):
+                await self._handle(item)
+            self._fail(item)
         except PeerError as error:
             self._fail(error)
 
@@ -162,9 +170,7 @@ class Connection:
 
     # What the peer sends
 
-    async def _handle(self, item: Item) -> None:
-        if isinstance(item, PeerError):
-            raise item
+    async def _handle(self, item: Audio | Command | PeerClosed) -> None:
         if isinstance(item, PeerClosed):
             self._take_close(item)
         elif isinstance(item, Mark):

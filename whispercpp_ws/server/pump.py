@@ -131,7 +131,7 @@ class SessionPump:
 
     def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
-        self._emit = _ignore
+        self._emit = self._note_pause = _ignore
         self._decoder.shedding.leave()
         for task in self._decodes:
             task.cancel()
@@ -329,5 +329,5 @@ def _slices(data: bytearray, size: int) -> Iterator[bytes]:
         yield bytes(data[start : start + size])
 
 
-def _ignore(_event: Event) -> None:
-    """Take the events of a connection that is gone."""
+def _ignore(_news: Event | bool) -> None:
+    """Take what is said to a connection that is gone."""

@@ -78,7 +78,12 @@ class PeerSocket(web.WebSocketResponse):
             with suppress(ConnectionError):
                 for text in self.last_words(reason):
                     await self.send_str(text)
-        return await super().close(code=code, message=message, drain=drain)
+        try:
+            return await super().close(code=code, message=message, drain=drain)
+        finally:
+            # The peer's close frame has started the heartbeat again, whose timers
+            # would hold all of the connection for another minute.
+            self._cancel_heartbeat()
 
 
 def is_answered(socket: FrameSocket) -> bool:
