@@ -144,6 +144,7 @@ class SessionPump:
     def _step(self) -> None:
         """Pass events on and start the decodes the session wants."""
         self._pass_events_on()
+        self._session.adapt(self._decoder.shedding.adaptation)
         while (request := self._session.decode_to_run()) is not None:
             if self._is_shed(request):
                 self._session.receive_failure(request.id, SHED)

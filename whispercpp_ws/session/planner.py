@@ -66,6 +66,8 @@ class DecodePlanner:
         endpointer: Endpointer,
         languages: LanguageMemory,
     ) -> None:
+        self.speculates = True
+        """Whether finals are asked for ahead, in a pause that may be the last."""
         self._prompt = ""
         self._prompt_end = 0
         self._tuning = tuning
@@ -121,7 +123,8 @@ class DecodePlanner:
     def _ahead(self, utterance: Utterance) -> DecodeRequest | None:
         """Ask for what will be the last part if the silence lasts."""
         part = utterance.open_part
-        if part is None or self._endpointer.phase is not Phase.PAUSE:
+        is_pause = self._endpointer.phase is Phase.PAUSE
+        if part is None or not is_pause or not self.speculates:
             return None
         if self._endpointer.silence_samples < self._samples(self._tuning.tail_ms):
             return None
