@@ -230,6 +230,14 @@ class Overloaded(ServiceError):
     code = "overloaded"
 
 
+class QuotaReached(ServiceError):
+    """Raised when the subject of a token has as many sessions as one may have."""
+
+    code = "quota"
+    http_status = 429
+    close_code = 4429
+
+
 class Superseded(ServiceError):
     """Raised when a waiting partial is dropped for a newer decode of its session."""
 

@@ -65,7 +65,16 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
         meter.admit()
 
 
+def test_whose_a_session_is_is_known_until_it_is_over() -> None:
+    meter = LoadMeter(lanes=1)
+    meter.note_subject("a", "ann")
+    assert (meter.subject_of("a"), meter.subject_of("b")) == ("ann", "")
+    meter.note_left("a")
+    assert meter.subject_of("a") == ""
+
+
 def test_without_a_meter_everybody_may_come() -> None:
+    Unloaded().note_subject("a", "ann")
     Unloaded().note_gone(Unloaded().admit())
     Unloaded().note_audio("a", 1.0)
     Unloaded().note_left("a")

@@ -294,6 +294,26 @@ async def test_only_the_same_subject_takes_a_session_up(make_site: MakeSite) -> 
     assert same["type"] == "ready"
 
 
+async def test_a_subject_has_no_more_sessions_than_allowed_and_loses_a_kept_one_first(
+    make_site: MakeSite,
+) -> None:
+    limits = LimitConfig(subject_sessions=1)
+    site = await make_site(Config(tokens=TokenConfig(key=KEY), limits=limits))
+    first = await site.connect()
+    name = (await start(first, token=token("ann")))["session"]
+    over = await site.connect()
+    refusal = await start(over, token=token("ann"))
+    assert (refusal["code"], refusal["retryable"]) == ("quota", True)
+    await rest(over)
+    assert over.close_code == 4429
+    await vanish(first, site)
+    assert (await start(await site.connect(), token=token("ann")))["type"] == "ready"
+    answer = await resume(await site.connect(), name, token=token("ann"))
+    assert answer["code"] == "unknown_session"
+    assert site.value("dropped_sessions_total", reason="quota") == 1
+    assert (await start(await site.connect(), token=token("bob")))["type"] == "ready"
+
+
 async def test_a_mistake_of_the_peer_ends_its_session(make_site: MakeSite) -> None:
     site = await make_site()
     first = await site.connect()

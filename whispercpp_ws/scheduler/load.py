@@ -34,6 +34,7 @@ class LoadMeter:
         )
         self._ladder = Ladder()
         self._waiting_s: dict[object, float] = {}
+        self._subjects: dict[str, str] = {}
 
     @property
     def pressure(self) -> Pressure:
@@ -77,9 +78,18 @@ class LoadMeter:
         """Take how much audio a session has sent."""
         self._admission.note_audio(session_id, seconds, now_s=self._clock())
 
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with; lanes are shared by that."""
+        self._subjects[session_id] = subject
+
+    def subject_of(self, session_id: str) -> str:
+        """Return whose session it is; empty when nobody said."""
+        return self._subjects.get(session_id, "")
+
     def note_left(self, session_id: str) -> None:
         """Take that a session is over."""
         self._admission.note_left(session_id)
+        self._subjects.pop(session_id, None)
 
 
 class Unloaded:
@@ -96,6 +106,9 @@ class Unloaded:
 
     def note_audio(self, session_id: str, seconds: float) -> None:
         """Take how much audio a session has sent."""
+
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with."""
 
     def note_left(self, session_id: str) -> None:
         """Take that a session is over."""

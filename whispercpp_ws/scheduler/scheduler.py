@@ -102,6 +102,8 @@ class Scheduler:
             key=result,
             now_s=self._clock(),
             is_firm=is_firm(request),
+            subject=self._load.subject_of(session_id) if self._load else "",
+            cost_s=self._cost.expected_s(frames_of(request)),
         )
         self._waiting[result] = request
         self._fill_lanes()

@@ -19,6 +19,7 @@ from whispercpp_ws.errors import (
     AudioBeforeStart,
     Draining,
     PeerError,
+    ServiceError,
     SessionTaken,
     SpeechError,
 )
@@ -145,7 +146,7 @@ class Connection:
             while not isinstance(item := await self._inbox.get(), PeerError):
                 await self._handle(item)
             self._fail(item)
-        except PeerError as error:
+        except (PeerError, ServiceError) as error:
             self._fail(error)
 
     async def _watch(self) -> None:
@@ -197,6 +198,7 @@ class Connection:
     def _open(self, start: Start) -> None:
         info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
+        self._shared.sessions.make_room_for(self._subject)
         name = secrets.token_urlsafe(SESSION_ID_BYTES)
         session = LiveSession(
             self._shared.open_session(options),
@@ -208,7 +210,7 @@ class Connection:
                 name,
                 metrics=self._shared.metrics,
                 log=self._log,
-                shedding=self._shared.shedding(name),
+                shedding=self._shared.shedding(name, self._subject),
             ),
             limits=self._limits,
         )

@@ -66,8 +66,9 @@ class Shared:
         named = self.models.info_for(name) if self.models and name else None
         return named or self.decoder.info
 
-    def shedding(self, session_id: str) -> Shedding:
+    def shedding(self, session_id: str, subject: str = "") -> Shedding:
         """Return what a session gives up under load, and by which its load is told."""
+        self.load.note_subject(session_id, subject)
         step_ms = self.config.streaming.step_ms
         return Shedding(self.load, session_id=session_id, step_ms=step_ms)
 

@@ -32,6 +32,10 @@ class Load(Protocol):
         """Take how much audio a session has sent."""
         ...
 
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with; lanes are shared by that."""
+        ...
+
     def note_left(self, session_id: str) -> None:
         """Take that a session is over."""
         ...
