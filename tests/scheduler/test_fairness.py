@@ -103,6 +103,8 @@ def test_a_partial_of_a_poor_subject_does_not_pass_a_final_of_a_rich_one() -> No
         queue.push("a", Priority.FINAL, key="a", now_s=0.0, subject="rich")
         assert queue.pop() is not None
     queue.push("b", Priority.PARTIAL, key="partial", now_s=0.0, subject="poor")
-    queue.push("a", Priority.FINAL, key="final", now_s=BUDGET_S[0], subject="rich")
+    queue.push(
+        "a", Priority.FINAL, key="final", now_s=BUDGET_S[Priority.FINAL], subject="rich"
+    )
     order = [ticket.key for _ in range(2) if (ticket := queue.pop()) is not None]
     assert order == ["final", "partial"]

@@ -211,6 +211,7 @@ class Connection:
                 metrics=self._shared.metrics,
                 log=self._log,
                 shedding=self._shared.shedding(name, self._subject),
+                on_settled=self._shared.note_settled,
             ),
             limits=self._limits,
         )

@@ -72,6 +72,11 @@ class Shared:
         step_ms = self.config.streaming.step_ms
         return Shedding(self.load, session_id=session_id, step_ms=step_ms)
 
+    def note_settled(self, session_id: str) -> None:
+        """Note that a session is between two utterances."""
+        if self.models is not None:
+            self.models.release(session_id)
+
     @property
     def defaults(self) -> SessionOptions:
         """The options of a client that names none."""

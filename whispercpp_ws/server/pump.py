@@ -132,7 +132,7 @@ class SessionPump:
     def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
         self._emit = self._note_pause = _ignore
-        self._decoder.shedding.leave()
+        self._decoder.leave()
         for task in self._decodes:
             task.cancel()
 
@@ -169,6 +169,8 @@ class SessionPump:
             elif isinstance(event, Final):
                 self._note_final(event)
             self._emit(self._with_reason(event))
+        if not self._session.utterance_open and not self._session.backlog_s:
+            self._decoder.note_settled()
         self._note_backlog()
 
     def _note_final(self, final: Final) -> None:
@@ -238,8 +240,10 @@ class SessionDecoder:
         metrics: Metrics,
         log: Log,
         shedding: Shedding | None = None,
+        on_settled: Callable[[str], None] | None = None,
     ) -> None:
         self._decoder = decoder
+        self._on_settled = on_settled
         self.shedding = shedding or Shedding(
             Unloaded(), session_id=session_id, step_ms=0
         )
@@ -270,6 +274,16 @@ class SessionDecoder:
                     raise
                 self.log.warning("decode %d is tried again: %s", request.id, error)
         return await self._measured(request)
+
+    def note_settled(self) -> None:
+        """Note that every utterance so far is over and has its final."""
+        if self._on_settled is not None:
+            self._on_settled(self._session_id)
+
+    def leave(self) -> None:
+        """Note that the session is over."""
+        self.note_settled()
+        self.shedding.leave()
 
     def note_speech_end(self, ended: SpeechEnded) -> None:
         """Note that an utterance is now known to be over."""

@@ -257,8 +257,15 @@ class DecodePlanner:
         self._last_id += 1
         self._out[self._last_id] = asked
         samples = self._buffer.slice(asked.start, asked.end)
-        model = asked.utterance.options.model
-        return DecodeRequest(self._last_id, priority, samples, options, model)
+        utterance = asked.utterance
+        return DecodeRequest(
+            self._last_id,
+            priority,
+            samples,
+            options,
+            model=utterance.options.model,
+            utterance=utterance.number,
+        )
 
     def _is_out(self, *purposes: Purpose) -> bool:
         return any(asked.purpose in purposes for asked in self._out.values())
