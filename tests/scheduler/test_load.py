@@ -36,7 +36,7 @@ def test_work_makes_sessions_dearer() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
     for _ in range(100):
-        meter.note_audio("a", 1.0)
+        meter.note_audio("a", 1.0, is_speech=True)
         meter.note_work(0.6, Priority.FINAL)
     with pytest.raises(Overloaded):
         meter.admit()
@@ -76,6 +76,6 @@ def test_whose_a_session_is_is_known_until_it_is_over() -> None:
 def test_without_a_meter_everybody_may_come() -> None:
     Unloaded().note_subject("a", "ann")
     Unloaded().note_gone(Unloaded().admit())
-    Unloaded().note_audio("a", 1.0)
+    Unloaded().note_audio("a", 1.0, is_speech=True)
     Unloaded().note_left("a")
     assert Unloaded().pressure.level == 0

@@ -11,7 +11,7 @@ class Pressed(Unloaded):
         self.pressure = pressure
         self.told: list[tuple[str, float | None]] = []
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         self.told.append((session_id, seconds))
 
     def note_left(self, session_id: str) -> None:
@@ -33,7 +33,7 @@ def test_the_load_is_told_of_audio_by_the_piece_and_of_the_end() -> None:
     load = Pressed()
     shedding = Shedding(load, session_id="a", step_ms=500)
     for heard_s in (0.5, 2.0):
-        shedding.note_heard(heard_s)
+        shedding.note_heard(heard_s, is_speech=True)
     shedding.leave()
     assert load.told == [("a", 0.5), ("a", 1.5), ("a", None)]
 

@@ -74,9 +74,12 @@ class LoadMeter:
         """Take what a decode took, in lane time."""
         self._admission.note_work(seconds, is_partial=priority is Priority.PARTIAL)
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
-        self._admission.note_audio(session_id, seconds, now_s=self._clock())
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
+        now_s = self._clock()
+        self._admission.note_audio(
+            session_id, seconds, is_speech=is_speech, now_s=now_s
+        )
 
     def note_subject(self, session_id: str, subject: str) -> None:
         """Take whose token a session was started with; lanes are shared by that."""
@@ -104,8 +107,8 @@ class Unloaded:
     def note_gone(self, number: int) -> None:
         """Take that a connection is over."""
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
 
     def note_subject(self, session_id: str, subject: str) -> None:
         """Take whose token a session was started with."""

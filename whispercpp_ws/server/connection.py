@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 
-from whispercpp_ws.access.token import Grant
 from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import (
     AlreadyStarted,
@@ -38,6 +37,7 @@ from whispercpp_ws.events import (
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
 from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
+from whispercpp_ws.server.entry import Entry
 from whispercpp_ws.server.inbox import Audio, Inbox, PeerClosed
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.live import LiveSession
@@ -67,7 +67,7 @@ class Connection:
         *,
         dialect: Dialect,
         limits: LimitConfig,
-        grant: Grant | None,
+        entry: Entry,
         abort: Callable[[], None],
         log: Log,
     ) -> None:
@@ -75,7 +75,8 @@ class Connection:
         self._shared = shared
         self._limits = limits
         self._dialect = dialect
-        self._grant = grant
+        self._grant = entry.grant
+        self._entry = entry
         self._abort = abort
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -196,6 +197,7 @@ class Connection:
             self._resume(start.resume, start.offset_s)
 
     def _open(self, start: Start) -> None:
+        self._entry.check_new()
         info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
         self._shared.sessions.make_room_for(self._subject)
@@ -223,6 +225,7 @@ class Connection:
         session = self._shared.sessions.find(name, owner=self._subject)
         ready, events = session.take_up(offset_s)
         self._shared.sessions.take_up(session, self)
+        self._entry.settle()
         self._hold(session)
         self._log.info("took up session %s at %g s", name, ready.offset_s)
         for event in (ready, *events):

@@ -46,6 +46,8 @@ class Shared:
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is no connection."""
     is_draining: bool = False
+    expected: int = 0
+    """Connections let in only to take a session up, which have not done so yet."""
 
     def __post_init__(self) -> None:
         self.all_left.set()

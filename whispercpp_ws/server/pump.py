@@ -97,7 +97,9 @@ class SessionPump:
             self._session.receive_audio(piece)
             self.heard_bytes += len(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
-            self._decoder.shedding.note_heard(self.received_s)
+            self._decoder.shedding.note_heard(
+                self.received_s, is_speech=self.utterance_open
+            )
             self._step()
             # A yield, no delay: other connections run between two slices.
             await asyncio.sleep(0)

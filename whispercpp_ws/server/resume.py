@@ -70,6 +70,11 @@ class SessionRegistry:
         """Return the sessions without a connection, the one kept longest first."""
         return [self._sessions[name] for name in self._kept]
 
+    @property
+    def awaited(self) -> int:
+        """Count the sessions whose peers may be about to take them up again."""
+        return sum(session.is_awaited for session in self._sessions.values())
+
     def make_room_for(self, owner: str) -> None:
         """
         See that an owner may have one more session, if need be for one that is kept.

@@ -28,8 +28,8 @@ class Load(Protocol):
         """Take that a connection is over."""
         ...
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
         ...
 
     def note_subject(self, session_id: str, subject: str) -> None:
@@ -53,9 +53,10 @@ class Shedding:
         self._partial_at_s = 0.0
         self._told = self._warning(LADDER[0])
 
-    def note_heard(self, heard_s: float) -> None:
-        """Tell the load how much audio the session has heard in all."""
-        self._load.note_audio(self._session_id, heard_s - self._heard_s)
+    def note_heard(self, heard_s: float, *, is_speech: bool) -> None:
+        """Tell the load how much audio the session has heard, and if it is speech."""
+        seconds = heard_s - self._heard_s
+        self._load.note_audio(self._session_id, seconds, is_speech=is_speech)
         self._heard_s = heard_s
 
     def leave(self) -> None:
