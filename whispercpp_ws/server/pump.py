@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator
 
 from whispercpp_ws.access.limits import DecodeBacklog
 from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.errors import SpeechError, Superseded, WindowQuarantined
+from whispercpp_ws.errors import (
+    EngineCrashed,
+    SpeechError,
+    Superseded,
+    WindowQuarantined,
+)
 from whispercpp_ws.events import (
     Acknowledged,
     AudioFormat,
@@ -29,9 +34,13 @@ from whispercpp_ws.transcript import Hypothesis
 
 
 FINAL_TRIES = 8
-"""Times a final is decoded before its session is given up. A window that crashes the
-engine by itself is left out after two, so these are for whatever kills it from outside,
-such as a system short of memory."""
+"""Times a final is decoded, at least, before its session is given up. A window that
+crashes the engine by itself is left out after two, so these are for whatever kills it
+from outside, such as a system short of memory."""
+FINAL_DEATHS = 60
+FINAL_TRIED_S = 60.0
+"""Since a final was first asked for, before which so many engines may die under it: on
+a busy machine a new one takes a second, and may be killed as soon."""
 LOST_LOGPROB = -10.0
 """What is known of a window that cannot be decoded: nothing."""
 SLICE_S = 1.0
@@ -263,19 +272,24 @@ class SessionDecoder:
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """
-        Run a decode; one that is needed is tried `FINAL_TRIES` times.
+        Run a decode; one that is needed is tried `FINAL_TRIES` times, or longer.
 
         Raises:
             SpeechError: the last try failed, or trying again does not help.
         """
-        for _ in range(FINAL_TRIES - 1 if is_needed(request) else 0):
+        clock = asyncio.get_running_loop().time
+        began_s, tries = clock(), 0
+        while True:
+            tries += 1
             try:
                 return await self._measured(request)
             except SpeechError as error:
-                if not error.retryable:
+                has_died = isinstance(error, EngineCrashed)
+                is_early = has_died and clock() - began_s < FINAL_TRIED_S
+                limit = FINAL_DEATHS if is_early else FINAL_TRIES
+                if not (error.retryable and is_needed(request) and tries < limit):
                     raise
                 self.log.warning("decode %d is tried again: %s", request.id, error)
-        return await self._measured(request)
 
     def note_settled(self) -> None:
         """Note that every utterance so far is over and has its final."""
