@@ -53,7 +53,7 @@ class HostLimits:
     close_s: float = 2.0
     """How long a child may finish its decodes before it is killed."""
     first_backoff_s: float = 0.2
-    longest_backoff_s: float = 10.0
+    longest_backoff_s: float = 2.0
     """A child that does not start, or decodes nothing, is tried again this often,
     without end; one that did its work is replaced at once."""
     waiting: int = 256

@@ -38,7 +38,7 @@ from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
 from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
 from whispercpp_ws.server.entry import Entry
-from whispercpp_ws.server.inbox import Audio, Inbox, PeerClosed
+from whispercpp_ws.server.inbox import Audio, Inbox, Item, PeerClosed
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.live import LiveSession
 from whispercpp_ws.server.negotiate import accepted_options, check_change
@@ -144,9 +144,9 @@ class Connection:
 
     async def _work(self) -> None:
         try:
-            while not isinstance(item := await self._inbox.get(), PeerError):
-                await self._handle(item)
-            self._fail(item)
+            # Not held by a name here: the last frame would be kept until the next.
+            while await self._handle(await self._inbox.get()):
+                pass
         except (PeerError, ServiceError) as error:
             self._fail(error)
 
@@ -172,7 +172,11 @@ class Connection:
 
     # What the peer sends
 
-    async def _handle(self, item: Audio | Command | PeerClosed) -> None:
+    async def _handle(self, item: Item) -> bool:
+        """Do what the peer asks for; returns whether it may ask for more."""
+        if isinstance(item, PeerError):
+            self._fail(item)
+            return False
         if isinstance(item, PeerClosed):
             self._take_close(item)
         elif isinstance(item, Mark):
@@ -185,6 +189,7 @@ class Connection:
             await self._hear(self._session, item)
         else:
             self._command(self._session, item)
+        return True
 
     def _start(self, start: Start) -> None:
         if self._session is not None:

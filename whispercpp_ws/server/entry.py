@@ -8,7 +8,7 @@ refused with the error that it would have got instead of the upgrade.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from whispercpp_ws.access.token import Grant
 from whispercpp_ws.errors import Draining, Overloaded
@@ -17,6 +17,8 @@ from whispercpp_ws.server.keys import Shared
 
 class Entry:
     """How one connection was let in: like any other, or only to take a session up."""
+
+    __slots__ = ("_is_expected", "_refusal", "_shared", "grant")
 
     def __init__(
         self, shared: Shared, grant: Grant | None, refusal: Overloaded | None = None
@@ -52,26 +54,35 @@ def admitted(
     """
     if shared.is_draining:
         raise Draining("the server is shutting down; connect again")
-    with ExitStack() as stack:
-        try:
-            _come_in(shared, stack)
-            entry = Entry(shared, grant)
-        except Overloaded as refusal:
-            if not may_resume or shared.expected >= shared.sessions.awaited:
-                raise
-            entry = Entry(shared, grant, refusal)
-        stack.callback(entry.settle)
+    refusal, number = None, 0
+    try:
+        number = _come_in(shared)
+    except Overloaded as error:
+        if not may_resume or shared.expected >= shared.sessions.awaited:
+            raise
+        refusal = error.with_traceback(None)
+    entry = Entry(shared, grant, refusal)
+    try:
         yield entry
+    finally:
+        entry.settle()
+        if refusal is None:
+            _leave(shared, number)
 
 
-def _come_in(shared: Shared, stack: ExitStack) -> None:
+def _come_in(shared: Shared) -> int:
+    """Count one more connection; returns its number for the load."""
     shared.count.enter()
-    stack.callback(_leave, shared)
+    try:
+        number = shared.load.admit()
+    except Overloaded:
+        shared.count.leave()
+        raise
     shared.metrics.connections.set(shared.count.open)
-    number = shared.load.admit()
-    stack.callback(shared.load.note_gone, number)
+    return number
 
 
-def _leave(shared: Shared) -> None:
+def _leave(shared: Shared, number: int) -> None:
+    shared.load.note_gone(number)
     shared.count.leave()
     shared.metrics.connections.set(shared.count.open)

@@ -377,7 +377,7 @@ class Session:
         # Speech is noticed a little after it started.
         onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
         longest = self._tuning.context_gap_s * SAMPLE_RATE + onset
-        if self._open is None and silence > longest:
+        if self._open is None and (silence > longest or not self._utterances):
             return 0
         return round(self._tuning.context_s * SAMPLE_RATE)
 
