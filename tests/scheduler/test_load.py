@@ -3,7 +3,7 @@ import pytest
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.load import LoadMeter, Unloaded
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter, Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
 
 
@@ -63,6 +63,16 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
     assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 1
     with pytest.raises(Overloaded):
         meter.admit()
+
+
+def test_after_an_engine_died_only_finals_are_decoded_for_a_while() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, clock=clock)
+    meter.note_death()
+    assert (meter.pressure.partial_share, meter.pressure.speculates) == (0.0, False)
+    assert meter.pressure.admits
+    clock.now_s = SHAKY_S
+    assert meter.pressure == LADDER[0]
 
 
 def test_whose_a_session_is_is_known_until_it_is_over() -> None:

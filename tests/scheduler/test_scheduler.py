@@ -7,8 +7,8 @@ from tests.scheduler.gated import GatedHost, request, settle
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
 from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
-from whispercpp_ws.scheduler.load import LoadMeter
-from whispercpp_ws.scheduler.scheduler import SHAKY_S, Scheduler
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
+from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
 

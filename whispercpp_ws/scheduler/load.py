@@ -1,5 +1,6 @@
 """How loaded the lanes are: who may come in, and what is given up for the others."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,10 @@ from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
 from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
 
 
+SHAKY_S = 3.0
+"""After an engine died, for which it may die again: what can be done without is."""
+SHAKEN = next(rung for rung in LADDER if rung.name == "no_partials")
+"""Then a new engine is up for finals only, which have waited for it."""
 FIRST_COST = 0.15
 """Lanes that one speaker is taken to need before any has spoken: finals of base on a
 2-core VM, without partials. What is measured replaces it within a minute of audio."""
@@ -35,12 +40,16 @@ class LoadMeter:
         self._ladder = Ladder()
         self._waiting_s: dict[object, float] = {}
         self._subjects: dict[str, str] = {}
+        self._died_s = -math.inf
 
     @property
     def pressure(self) -> Pressure:
         """Say what has to be given up now."""
         wait_s = sum(self._waiting_s.values()) / self._lanes
-        pressure = self._ladder.observe(wait_s, now_s=self._clock())
+        now_s = self._clock()
+        pressure = self._ladder.observe(wait_s, now_s=now_s)
+        if now_s - self._died_s < SHAKY_S:
+            pressure = max(pressure, SHAKEN, key=lambda rung: rung.level)
         if self._metrics is not None:
             self._metrics.pressure.set(pressure.level)
         return pressure
@@ -69,6 +78,10 @@ class LoadMeter:
         """Take how much lane time waits in a queue from now on."""
         self._waiting_s[queue] = seconds
         _ = self.pressure
+
+    def note_death(self) -> None:
+        """Take that an engine died under a decode."""
+        self._died_s = self._clock()
 
     def note_work(self, seconds: float, priority: Priority) -> None:
         """Take what a decode took, in lane time."""

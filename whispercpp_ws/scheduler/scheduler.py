@@ -11,7 +11,7 @@ from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineCrashed, SpeechError, Superseded
 from whispercpp_ws.scheduler.cost import CostModel, frames_of
-from whispercpp_ws.scheduler.load import LoadMeter
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
@@ -19,12 +19,6 @@ from whispercpp_ws.transcript import Hypothesis
 MAX_THREADS = 4
 """Threads of a final on an idle machine; on two cores two take 0.7 times as long as one
 and 1.1 times the CPU."""
-
-
-SHAKY_S = 3.0
-"""After an engine died, for which decodes run one by one on all threads. An engine that
-is killed every 2 s is up for one of them: two side by side would both be lost, again
-and again, where one and then the other get done."""
 
 
 class Host(Protocol):
@@ -190,6 +184,12 @@ class Scheduler:
 
     @property
     def _is_shaky(self) -> bool:
+        """
+        Tell whether decodes run one by one, on all threads.
+
+        An engine that is killed every 2 s is up for hardly more than one of them: two
+        side by side would both be lost, where one and then the other get done.
+        """
         return self._clock() - self._died_s < SHAKY_S
 
     @property
@@ -227,6 +227,8 @@ class Scheduler:
             raise
         except EngineCrashed:
             self._died_s = self._clock()
+            if self._load is not None:
+                self._load.note_death()
             raise
         # A failure is no work: most of its time is the wait for another process.
         taken_s = self._clock() - started_s
