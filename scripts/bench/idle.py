@@ -156,34 +156,36 @@ async def idle_peers(http: aiohttp.ClientSession, url: str, count: int) -> list[
 
 async def idle_peer(http: aiohttp.ClientSession, url: str) -> Peer:
     """Start a session, say nothing for a second, and go quiet."""
-    socket = await connected(http, url)
-    await socket.send_json(START)
-    await socket.receive()
+    socket = await started(http, url)
     await socket.send_bytes(SILENCE)
     return Peer(socket)
 
 
-async def connected(
+async def started(
     http: aiohttp.ClientSession, url: str
 ) -> aiohttp.ClientWebSocketResponse:
-    """Connect, again if need be: of a crowd, the first ones are taken for speakers."""
-    for _ in range(MOST_TRIES - 1):
+    """Start a session, again if need be: of a crowd, the first are taken to speak."""
+    for _ in range(MOST_TRIES):
         try:
-            return await http.ws_connect(url, autoping=False)
+            socket = await http.ws_connect(url, autoping=False)
+            await socket.send_json(START)
+            answer = await socket.receive_json()
         except aiohttp.WSServerHandshakeError as refusal:
             if refusal.status != HTTPStatus.SERVICE_UNAVAILABLE or not refusal.headers:
                 raise
-            await asyncio.sleep(float(refusal.headers["Retry-After"]))
-    return await http.ws_connect(url, autoping=False)
+            answer = {"retry_after": refusal.headers["Retry-After"]}
+        if answer.get("type") == "ready":
+            return socket
+        await asyncio.sleep(float(answer["retry_after"]))
+    raise RuntimeError(f"refused {MOST_TRIES} times")
 
 
 async def upload(http: aiohttp.ClientSession, url: str) -> None:
     """Send speech as fast as the server takes it, for ever."""
     with wave.open(str(SPEECH)) as audio:
         pcm = audio.readframes(audio.getnframes())
-    async with await connected(http, url) as socket:
+    async with await started(http, url) as socket:
         reading = asyncio.create_task(_drop_all(socket))
-        await socket.send_json(START)
         while not reading.done():
             await socket.send_bytes(pcm)
 
