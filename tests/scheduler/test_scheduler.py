@@ -334,3 +334,22 @@ async def test_after_an_engine_died_decodes_run_one_by_one_on_all_threads() -> N
     for number in (3, 4):
         host.finish(number)
     await asyncio.gather(*tasks)
+
+
+async def load_of_a_final(*, lanes: int, taken_s: float) -> float:
+    """Run one final alone and return the load that is told from it."""
+    now_s = 0.0
+    meter, host = LoadMeter(lanes=2, clock=lambda: now_s), GatedHost(lanes)
+    scheduler = Scheduler(host, load=meter, clock=lambda: now_s)
+    task = asyncio.create_task(scheduler.decode("a", request(1)))
+    await settle()
+    now_s = taken_s
+    host.finish(1)
+    await task
+    return meter._admission.load_with_one_more(now_s=now_s)
+
+
+async def test_a_final_on_two_threads_counts_as_what_it_takes_on_one() -> None:
+    on_two = await load_of_a_final(lanes=2, taken_s=1.0)
+    on_one = await load_of_a_final(lanes=1, taken_s=1.41)
+    assert on_two == pytest.approx(on_one, rel=0.01)
