@@ -81,9 +81,16 @@ class PeerSocket(web.WebSocketResponse):
         try:
             return await super().close(code=code, message=message, drain=drain)
         finally:
-            # The peer's close frame has started the heartbeat again, whose timers
-            # would hold all of the connection for another minute.
-            self._cancel_heartbeat()
+            self.stop_heartbeat()
+
+    def stop_heartbeat(self) -> None:
+        """
+        Ask no more whether the peer is there.
+
+        aiohttp starts its timers again when the peer's close frame comes in, and never
+        stops them for a peer that vanished; they hold the request for a minute.
+        """
+        self._cancel_heartbeat()
 
 
 def is_answered(socket: FrameSocket) -> bool:

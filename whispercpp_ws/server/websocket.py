@@ -59,7 +59,10 @@ async def serve_dialect(
             abort=transport.abort,
             log=Log(_LOGGER, {"request_id": request[REQUEST_ID]}),
         )
-        await serve_connection(connection, shared)
+        try:
+            await serve_connection(connection, shared)
+        finally:
+            socket.stop_heartbeat()
     return socket
 
 
