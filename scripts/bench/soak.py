@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -34,6 +35,8 @@ LOG = Path("build/soak.log")
 FLAGS = ("--model", "tiny.en", "--max-load", "100", "--resume-grace", "5")
 SETTLE_S = 8.0
 """After the last client, longer than the grace of its session."""
+RETRY_S = 5.0
+"""What a refusal says in Retry-After."""
 ENDINGS = ("end", "close", "vanish", "resume")
 TASKS = "whispercpp_ws_tasks"
 SESSIONS = "whispercpp_ws_sessions"
@@ -82,6 +85,10 @@ def slope(times_s: Sequence[float], values_mb: Sequence[float]) -> Slope:
     return Slope(3600 * rise, 3600 * error)
 
 
+class Refused(Exception):
+    """Raised when the server has no time for one more speaker."""
+
+
 class Crowd:
     """Clients that come, speak and go."""
 
@@ -101,6 +108,9 @@ class Crowd:
                 try:
                     await self._visit(http, seconds, ending)
                     self.endings[ending] += 1
+                except Refused:
+                    self.endings["refused"] += 1
+                    await asyncio.sleep(RETRY_S)
                 except (aiohttp.ClientError, TypeError, ValueError) as error:
                     self.broken[f"{ending}: {error}"] += 1
 
@@ -108,7 +118,7 @@ class Crowd:
         self, http: aiohttp.ClientSession, seconds: float, ending: str
     ) -> None:
         frames = list(self._speech.frames(seconds))
-        async with http.ws_connect(self._url) as socket:
+        async with await self._connected(http) as socket:
             name = (await self._start(socket))["session"]
             await _say(socket, frames)
             if ending == "end":
@@ -116,11 +126,21 @@ class Crowd:
             if ending in {"vanish", "resume"}:
                 _cut(socket)
         if ending == "resume":
-            async with http.ws_connect(self._url) as socket:
+            async with await self._connected(http) as socket:
                 ready = await self._start(socket, resume=name)
                 heard = round(ready["offset"] / FRAME_S)
                 await _say(socket, frames[heard:])
                 await _finish(socket)
+
+    async def _connected(
+        self, http: aiohttp.ClientSession
+    ) -> aiohttp.ClientWebSocketResponse:
+        try:
+            return await http.ws_connect(self._url)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise Refused from error
+            raise
 
     async def _start(
         self, socket: aiohttp.ClientWebSocketResponse, **fields: str
@@ -128,8 +148,10 @@ class Crowd:
         start = {"op": "start", "rate": self._speech.rate, "lang": "en", **fields}
         await socket.send_json(start)
         answer: Message = json.loads(await socket.receive_str())
+        if answer.get("code") == "overloaded":
+            raise Refused
         if answer["type"] != "ready":
-            raise ValueError(str(answer))
+            raise ValueError(answer["code"])
         return answer
 
 
