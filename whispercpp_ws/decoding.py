@@ -63,6 +63,9 @@ class DecodeRequest:
     """Name of the model to use; empty is the server's default."""
     threads: int = 1
     """Threads of the decode; more than one only while lanes are idle."""
+    utterance: int = 0
+    """Number, in its session, of the utterance it is about; all of one are decoded by
+    one model. 0 is none."""
 
     @property
     def seconds(self) -> float:

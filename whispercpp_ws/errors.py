@@ -24,6 +24,7 @@ Every error of the package, in one tree.
     │   ├── EngineCrashed
     │   ├── DecodeTimedOut
     │   ├── Overloaded
+    │   ├── QuotaReached          one token's subject has too many sessions
     │   ├── Superseded            a newer decode of the same session took its place
     │   └── Draining
     ├── EngineError               the engine cannot do what was asked
@@ -54,6 +55,10 @@ message field at fault where there is one.
 from typing import ClassVar
 
 
+RETRY_AFTER_S = 5
+"""When a refused client may try again: about one utterance later."""
+
+
 class SpeechError(Exception):
     """Base of all errors; `str()` is a sentence fit for the peer."""
 
@@ -61,6 +66,8 @@ class SpeechError(Exception):
     http_status: ClassVar[int] = 500
     close_code: ClassVar[int] = 1011
     retryable: ClassVar[bool] = False
+    retry_after_s: ClassVar[int] = 0
+    """When to try again; 0 says nothing of it."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
@@ -228,6 +235,15 @@ class Overloaded(ServiceError):
     """Raised when a session or a decode is refused because all lanes are taken."""
 
     code = "overloaded"
+    retry_after_s = RETRY_AFTER_S
+
+
+class QuotaReached(ServiceError):
+    """Raised when the subject of a token has as many sessions as one may have."""
+
+    code = "quota"
+    http_status = 429
+    close_code = 4429
 
 
 class Superseded(ServiceError):

@@ -41,6 +41,7 @@ class Metrics:
 
     def _add_connections(self) -> None:
         self.connections = self._gauge("connections", "Open connections")
+        self.tasks = self._gauge("tasks", "Tasks of the event loop, when last asked")
         self.refused = self._counter(
             "refused_connections", "Connections refused before the upgrade", "code"
         )

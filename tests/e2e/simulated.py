@@ -15,6 +15,7 @@ from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.errors import PeerError
 from whispercpp_ws.protocols.native import NativeDialect
 from whispercpp_ws.server.connection import Connection
+from whispercpp_ws.server.entry import Entry
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.pump import Log
 from whispercpp_ws.transcript import Hypothesis, Word, join_words
@@ -194,7 +195,7 @@ class BreakingNetwork:
             self._shared,
             dialect=NativeDialect(self._shared.defaults),
             limits=self._shared.config.limits,
-            grant=None,
+            entry=Entry(self._shared, None),
             abort=lambda: None,
             log=LOG,
         )

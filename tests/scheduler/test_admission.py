@@ -21,7 +21,7 @@ def speak(
     """Let sessions send audio that costs so much for each second; returns the time."""
     for second in range(1, seconds + 1):
         for session in range(sessions):
-            admission.note_audio(str(session), 1.0, now_s=second / pace)
+            admission.note_audio(str(session), 1.0, is_speech=True, now_s=second / pace)
             admission.note_work(cost, is_partial=False)
     return seconds / pace
 
@@ -38,6 +38,58 @@ def test_newcomers_count_before_they_speak() -> None:
         came += 1
     assert came == 7
     assert admission.fits(now_s=NEWCOMER_S)
+
+
+def idlers_let_in(admission: Admission, *, at_s: float, wanted: int) -> int:
+    came = 0
+    while came < wanted and admission.fits(now_s=at_s):
+        admission.note_admitted(now_s=at_s)
+        came += 1
+    return came
+
+
+def test_a_thousand_idle_connections_come_in_within_half_a_minute() -> None:
+    admission = Admission(lanes=2, first_cost=0.15)
+    came, at_s = 0, 0.0
+    while came < 1000 and at_s < 60:
+        came += idlers_let_in(admission, at_s=at_s, wanted=1000 - came)
+        at_s += NEWCOMER_S
+    assert at_s < 30
+
+
+def test_silence_makes_nobody_a_speaker_and_costs_nothing() -> None:
+    admission = Admission(lanes=2, first_cost=0.1)
+    before = admission.load_with_one_more(now_s=0.0)
+    for session in range(100):
+        admission.note_audio(str(session), 1.0, is_speech=False, now_s=0.0)
+    assert admission.load_with_one_more(now_s=0.0) == before
+
+
+def test_speakers_that_come_at_once_are_refused_at_once_and_so_are_staggered_ones() -> (
+    None
+):
+    together = Admission(lanes=2, first_cost=0.19)
+    assert idlers_let_in(together, at_s=0.0, wanted=20) == 7
+    staggered, came = Admission(lanes=2, first_cost=0.19), 0
+    for number in range(20):
+        at_s = 0.7 * number
+        for other in range(came):
+            staggered.note_audio(str(other), 0.7, is_speech=True, now_s=at_s)
+            staggered.note_work(0.7 * 0.19, is_partial=False)
+        came += idlers_let_in(staggered, at_s=at_s, wanted=1)
+    assert 6 <= came <= 8
+
+
+def test_after_a_crowd_of_idlers_few_speakers_are_enough_to_be_careful_again() -> None:
+    admission = Admission(lanes=2, first_cost=0.19)
+    for round_ in range(20):
+        idlers_let_in(admission, at_s=round_ * NEWCOMER_S, wanted=1000)
+    at_s = 21 * NEWCOMER_S
+    assert admission.fits(now_s=at_s)
+    for speaker in range(3):
+        admission.note_admitted(now_s=at_s)
+        admission.note_audio(str(speaker), 0.0, is_speech=True, now_s=at_s)
+    assert idlers_let_in(admission, at_s=at_s, wanted=20) < 9
 
 
 @pytest.mark.parametrize("pace", [1.0, 20.0])
@@ -62,7 +114,7 @@ def test_a_newcomer_who_speaks_is_counted_once() -> None:
     admission = Admission(lanes=2, first_cost=0.1)
     admission.note_admitted(now_s=0.0)
     before = admission.load_with_one_more(now_s=0.0)
-    admission.note_audio("a", 0.0, now_s=0.0)
+    admission.note_audio("a", 0.0, is_speech=True, now_s=0.0)
     assert admission.load_with_one_more(now_s=0.0) == before
 
 
@@ -107,7 +159,7 @@ def test_more_speakers_never_fit_better(
         elif what == "work":
             admission.note_work(seconds, is_partial=False)
         else:
-            admission.note_audio(what, seconds, now_s=now_s)
+            admission.note_audio(what, seconds, is_speech=True, now_s=now_s)
         load = admission.load_with_one_more(now_s=now_s)
         assert load >= 0.0
         if what in ("admit", "work"):

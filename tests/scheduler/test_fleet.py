@@ -117,6 +117,58 @@ async def test_a_swap_loses_nothing_and_closes_the_old_model_when_it_is_done(
     assert [model.name for model in shelf.fleet.loaded()] == ["small"]
 
 
+def about(utterance: int, request_id: int) -> DecodeRequest:
+    return replace(request(request_id), utterance=utterance)
+
+
+async def test_an_utterance_ends_on_the_model_it_began_with(shelf: Shelf) -> None:
+    first = await shelf.ask(about(1, 1))
+    base = shelf.hosts["base-q8_0"]
+    base.finish(1)
+    await first
+    swap = asyncio.create_task(shelf.fleet.use("small"))
+    await settle()
+    second = await shelf.ask(about(1, 2))
+    base.finish(2)
+    await second
+    await settle()
+    assert (base.started, base.is_closed, swap.done()) == ([1, 2], False, False)
+    third = await shelf.ask(about(2, 3))
+    await swap
+    assert base.is_closed
+    small = shelf.hosts["small"]
+    small.finish(3)
+    await third
+    assert small.started == [3]
+
+
+async def test_a_session_between_utterances_does_not_keep_a_model(
+    shelf: Shelf,
+) -> None:
+    task = await shelf.ask(about(1, 1))
+    shelf.hosts["base-q8_0"].finish(1)
+    await task
+    swap = asyncio.create_task(shelf.fleet.use("small"))
+    await settle()
+    shelf.fleet.release("a")
+    shelf.fleet.release("unheard of")
+    await swap
+    assert shelf.hosts["base-q8_0"].is_closed
+
+
+async def test_an_utterance_without_end_does_not_keep_a_model_for_ever(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "DRAIN_S", 0.01)
+    task = await shelf.ask(about(1, 1))
+    shelf.hosts["base-q8_0"].finish(1)
+    await task
+    await shelf.fleet.use("small")
+    task = await shelf.ask(about(1, 2))
+    shelf.hosts["small"].finish(2)
+    assert (await task).text == "2"
+
+
 @pytest.mark.parametrize("verb", ["load", "use"])
 async def test_a_model_that_cannot_be_loaded_changes_nothing(
     shelf: Shelf, verb: str

@@ -1,10 +1,12 @@
 import asyncio
+import hashlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from whispercpp_ws.errors import (
     RefusedInput,
     WindowQuarantined,
 )
-from whispercpp_ws.scheduler.child import Heartbeat
+from whispercpp_ws.scheduler.child import Child, Heartbeat
 from whispercpp_ws.scheduler.host import EngineHost, HostLimits
 from whispercpp_ws.scheduler.wire import HostSpec
 
@@ -370,3 +372,33 @@ async def first_outcome(host: EngineHost, wanted: type) -> str:
         (outcome,) = await asyncio.gather(text(host), return_exceptions=True)
         if isinstance(outcome, wanted):
             return str(outcome)
+
+
+async def test_a_file_that_nobody_touched_is_not_hashed_again(tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"sound")
+    digest = hashlib.sha256(b"sound").hexdigest()
+    spec = HostSpec("scripted", "test", lanes=1, path=str(file), sha256=digest)
+    host = await EngineHost.start(spec, limits=FAST)
+    specs: list[HostSpec] = []
+    start = Child.start
+
+    async def noting(spec: HostSpec, *rest: Any, **named: Any) -> Any:
+        specs.append(spec)
+        return await start(spec, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Child, "start", noting)
+        await killed(host)
+        file.write_bytes(b"bread")
+        os.kill(host.pid, signal.SIGKILL)
+        assert "expected SHA-256" in await first_outcome(host, BadModelFile)
+    assert (specs[0].sha256, specs[1].sha256) == ("", digest)
+    await host.aclose()
+
+
+async def killed(host: EngineHost) -> None:
+    """Kill the child and wait until there is another."""
+    os.kill(host.pid, signal.SIGKILL)
+    await host._child.ended.wait()
+    await text(host)

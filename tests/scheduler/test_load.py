@@ -3,7 +3,7 @@ import pytest
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.load import LoadMeter, Unloaded
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter, Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
 
 
@@ -36,7 +36,7 @@ def test_work_makes_sessions_dearer() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
     for _ in range(100):
-        meter.note_audio("a", 1.0)
+        meter.note_audio("a", 1.0, is_speech=True)
         meter.note_work(0.6, Priority.FINAL)
     with pytest.raises(Overloaded):
         meter.admit()
@@ -65,8 +65,27 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
         meter.admit()
 
 
+def test_after_an_engine_died_only_finals_are_decoded_for_a_while() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, clock=clock)
+    meter.note_death()
+    assert (meter.pressure.partial_share, meter.pressure.speculates) == (0.0, False)
+    assert meter.pressure.admits
+    clock.now_s = SHAKY_S
+    assert meter.pressure == LADDER[0]
+
+
+def test_whose_a_session_is_is_known_until_it_is_over() -> None:
+    meter = LoadMeter(lanes=1)
+    meter.note_subject("a", "ann")
+    assert (meter.subject_of("a"), meter.subject_of("b")) == ("ann", "")
+    meter.note_left("a")
+    assert meter.subject_of("a") == ""
+
+
 def test_without_a_meter_everybody_may_come() -> None:
+    Unloaded().note_subject("a", "ann")
     Unloaded().note_gone(Unloaded().admit())
-    Unloaded().note_audio("a", 1.0)
+    Unloaded().note_audio("a", 1.0, is_speech=True)
     Unloaded().note_left("a")
     assert Unloaded().pressure.level == 0

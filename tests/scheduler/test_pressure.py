@@ -40,10 +40,30 @@ def test_a_wait_between_the_bounds_stays_where_it_is() -> None:
 def test_each_rung_gives_up_at_least_what_the_one_below_does() -> None:
     for lower, upper in zip(LADDER, LADDER[1:], strict=False):
         assert upper.level == lower.level + 1
+        assert upper.speculates <= lower.speculates
+        assert upper.partial_window_s <= lower.partial_window_s
+        assert upper.retries <= lower.retries
         assert upper.step_factor >= lower.step_factor
         assert upper.partial_share <= lower.partial_share
         assert upper.small_finals >= lower.small_finals
         assert upper.admits <= lower.admits
+
+
+def test_the_ladder_gives_up_what_is_missed_least_first() -> None:
+    names = [pressure.name for pressure in LADDER]
+    assert names == [
+        "none",
+        "no_speculation",
+        "step_1_5",
+        "step_2",
+        "step_3",
+        "short_windows",
+        "fewer_partials",
+        "no_partials",
+        "no_retries",
+        "small_finals",
+        "refuse",
+    ]
 
 
 OBSERVED = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 30)), max_size=80)

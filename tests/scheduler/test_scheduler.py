@@ -7,7 +7,7 @@ from tests.scheduler.gated import GatedHost, request, settle
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
 from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
-from whispercpp_ws.scheduler.load import LoadMeter
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
@@ -308,3 +308,48 @@ async def test_a_caller_that_left_does_not_hold_its_place(outcome: str) -> None:
         host.gates[1].set_exception(EngineCrashed("gone"))
     await settle()
     assert host.started == [1]
+
+
+async def test_after_an_engine_died_decodes_run_one_by_one_on_all_threads() -> None:
+    host, now_s = GatedHost(lanes=2), 0.0
+    scheduler = Scheduler(host, clock=lambda: now_s)
+    died = asyncio.create_task(scheduler.decode("a", request(0)))
+    await settle()
+    host.gates[0].set_exception(EngineCrashed("killed"))
+    with pytest.raises(EngineCrashed):
+        await died
+    tasks = [
+        asyncio.create_task(scheduler.decode(str(number), request(number)))
+        for number in (1, 2, 3, 4)
+    ]
+    await settle()
+    assert (host.started, host.threads[1]) == ([0, 1], 2)
+    host.finish(1)
+    await settle()
+    assert (host.started, host.threads[2]) == ([0, 1, 2], 2)
+    now_s = SHAKY_S
+    host.finish(2)
+    await settle()
+    assert (host.started, host.threads[3]) == ([0, 1, 2, 3, 4], 1)
+    for number in (3, 4):
+        host.finish(number)
+    await asyncio.gather(*tasks)
+
+
+async def load_of_a_final(*, lanes: int, taken_s: float) -> float:
+    """Run one final alone and return the load that is told from it."""
+    now_s = 0.0
+    meter, host = LoadMeter(lanes=2, clock=lambda: now_s), GatedHost(lanes)
+    scheduler = Scheduler(host, load=meter, clock=lambda: now_s)
+    task = asyncio.create_task(scheduler.decode("a", request(1)))
+    await settle()
+    now_s = taken_s
+    host.finish(1)
+    await task
+    return meter._admission.load_with_one_more(now_s=now_s)
+
+
+async def test_a_final_on_two_threads_counts_as_what_it_takes_on_one() -> None:
+    on_two = await load_of_a_final(lanes=2, taken_s=1.0)
+    on_one = await load_of_a_final(lanes=1, taken_s=1.41)
+    assert on_two == pytest.approx(on_one, rel=0.01)

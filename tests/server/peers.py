@@ -105,6 +105,15 @@ async def start(socket: ClientWebSocketResponse, **fields: Any) -> Message:
     return await next_message(socket)
 
 
+async def vanish(socket: ClientWebSocketResponse, site: Site) -> None:
+    """Break a connection without a close frame, and wait for the server to see it."""
+    assert socket._response.connection is not None
+    transport = socket._response.connection.transport
+    assert transport is not None
+    transport.abort()
+    await site.shared.all_left.wait()
+
+
 async def next_message(socket: ClientWebSocketResponse) -> Message:
     """Return the next JSON message."""
     message: Message = json.loads(await socket.receive_str())

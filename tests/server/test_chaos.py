@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from tests.server.peers import Site, finals, rest, start
 from whispercpp_ws.config import Config
+from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.child import Heartbeat
 from whispercpp_ws.scheduler.fleet import ModelFleet
@@ -37,6 +38,7 @@ class Stage:
     def __init__(self) -> None:
         self.host: EngineHost
         self.fleet = ModelFleet(self._start)
+        self.swaps: list[asyncio.Task[EngineInfo]] = []
         self.site: Site
 
     async def _start(self, name: str) -> EngineHost:
@@ -50,7 +52,9 @@ class Stage:
         await self._signal(signal.SIGSTOP)
 
     async def swap(self) -> None:
-        await self.fleet.use("b" if self.fleet.info.model == "a" else "a")
+        """Begin one: it ends when the utterances under way do."""
+        name = "b" if len(self.swaps) % 2 == 0 else "a"
+        self.swaps.append(asyncio.create_task(self.fleet.use(name)))
 
     async def _signal(self, number: signal.Signals) -> None:
         """Hit a process that is up, as often as the engine comes back."""
@@ -64,10 +68,11 @@ class Stage:
 async def on_stage() -> AsyncIterator[Stage]:
     stage = Stage()
     await stage.fleet.use("a")
-    app = create_app(Config(), stage.fleet, Metrics())
+    app = create_app(Config(), stage.fleet, Metrics(), models=stage.fleet)
     async with TestClient(TestServer(app)) as client:
         stage.site = Site(app, client, Metrics())
         yield stage
+        await asyncio.gather(*stage.swaps)
     await stage.fleet.aclose()
 
 
@@ -106,4 +111,5 @@ async def test_no_word_is_lost_or_doubled(
     async with on_stage() as stage:
         first = stage.host.pid
         assert await said(stage, jfk_pcm, getattr(stage, what)) == undisturbed
+        await asyncio.gather(*stage.swaps)
         assert stage.host.pid != first

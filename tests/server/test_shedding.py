@@ -1,6 +1,9 @@
+from math import inf
+
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER, Pressure
 from whispercpp_ws.server.shedding import Shedding
+from whispercpp_ws.session.adaptation import Adaptation
 
 
 class Pressed(Unloaded):
@@ -8,7 +11,7 @@ class Pressed(Unloaded):
         self.pressure = pressure
         self.told: list[tuple[str, float | None]] = []
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         self.told.append((session_id, seconds))
 
     def note_left(self, session_id: str) -> None:
@@ -30,7 +33,7 @@ def test_the_load_is_told_of_audio_by_the_piece_and_of_the_end() -> None:
     load = Pressed()
     shedding = Shedding(load, session_id="a", step_ms=500)
     for heard_s in (0.5, 2.0):
-        shedding.note_heard(heard_s)
+        shedding.note_heard(heard_s, is_speech=True)
     shedding.leave()
     assert load.told == [("a", 0.5), ("a", 1.5), ("a", None)]
 
@@ -51,18 +54,36 @@ def test_fewer_sessions_get_partials_and_always_the_same_ones() -> None:
     assert 60 < counts.count(0) < 140
 
 
+def test_the_session_itself_asks_for_less_rung_by_rung() -> None:
+    load = Pressed()
+    shedding = Shedding(load, session_id="a", step_ms=500)
+    assert shedding.adaptation == Adaptation()
+    given_up = []
+    for name in ("no_speculation", "short_windows", "no_retries"):
+        load.pressure = rung(name)
+        asks = shedding.adaptation
+        given_up.append((asks.speculates, asks.partial_window_s, asks.retries))
+    assert given_up == [(False, inf, True), (False, 2.5, True), (False, 2.5, False)]
+
+
 def test_a_session_is_told_once_what_it_gives_up_and_when_that_is_over() -> None:
     load = Pressed()
     shedding = Shedding(load, session_id="a", step_ms=500)
     assert shedding.news() is None
     said = []
-    for name in ("step_3", "step_3", "no_partials", "small_finals", "none"):
+    rungs = (
+        *("no_speculation", "step_3", "step_3", "short_windows", "no_partials"),
+        *("no_retries", "small_finals", "none"),
+    )
+    for name in rungs:
         load.pressure = rung(name)
         if (news := shedding.news()) is not None:
             said.append((news.code, news.step_ms, news.message.split(": ")[-1]))
     assert said == [
+        ("overload", 500, "finals may come a little later"),
         ("overload", 1500, "fewer partials"),
         ("overload", 1500, "partials at pauses only"),
+        ("overload", 1500, "partials at pauses only, finals decoded once"),
         ("overload", 1500, "a smaller model may decode finals"),
         ("overload", 500, "the server is no longer busy"),
     ]

@@ -18,6 +18,7 @@ from tests.server.peers import (
     next_message,
     rest,
     start,
+    vanish,
     wait_for,
 )
 from whispercpp_ws.config import Config, LimitConfig, TokenConfig
@@ -31,21 +32,30 @@ async def resume(socket: ClientWebSocketResponse, name: str, **fields: Any) -> M
     return await next_message(socket)
 
 
-async def vanish(socket: ClientWebSocketResponse, site: Site) -> None:
-    """Break a connection without a close frame, and wait for the server to see it."""
-    assert socket._response.connection is not None
-    transport = socket._response.connection.transport
-    assert transport is not None
-    transport.abort()
-    await site.shared.all_left.wait()
+async def opened(site: Site, **fields: Any) -> tuple[ClientWebSocketResponse, str]:
+    """Start a session and return its connection and its name."""
+    socket = await site.connect()
+    return socket, (await start(socket, lang="en", **fields))["session"]
+
+
+async def taken_up(site: Site, name: str) -> ClientWebSocketResponse:
+    """Take a session up on a new connection, from its start."""
+    socket = await site.connect()
+    await resume(socket, name, offset=0)
+    return socket
+
+
+async def said_in_the_end(socket: ClientWebSocketResponse) -> list[Message]:
+    """End the audio and return all that is said then."""
+    await socket.send_json({"op": "end"})
+    return await rest(socket)
 
 
 async def undisturbed(site: Site, speech: bytes) -> list[Message]:
     socket = await site.connect()
     await start(socket, lang="en")
     await socket.send_bytes(speech)
-    await socket.send_json({"op": "end"})
-    return [m for m in await rest(socket) if m["type"] == "final"]
+    return [m for m in await said_in_the_end(socket) if m["type"] == "final"]
 
 
 def without_lag(messages: list[Message]) -> list[Message]:
@@ -57,16 +67,14 @@ async def test_a_client_that_replays_all_gets_what_a_quiet_line_gives(
 ) -> None:
     site = await make_site()
     expected = await undisturbed(site, speech)
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:150_001])
     await wait_for(first, "partial")
     await vanish(first, site)
     second = await site.connect()
     ready = await resume(second, name, offset=0)
     await second.send_bytes(speech)
-    await second.send_json({"op": "end"})
-    messages = await rest(second)
+    messages = await said_in_the_end(second)
     assert (ready["type"], ready["session"], ready["offset"]) == ("ready", name, 0)
     got = [m for m in messages if m["type"] == "final"]
     assert without_lag(got) == without_lag(expected)
@@ -78,8 +86,7 @@ async def test_what_an_ack_confirmed_is_not_said_again(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech)
     final = await wait_for(first, "final")
     ack = await wait_for(first, "ack")
@@ -89,8 +96,7 @@ async def test_what_an_ack_confirmed_is_not_said_again(
     assert (await resume(second, name, offset=offset_s))["offset"] == offset_s
     at = int(offset_s * 1000) * 32
     await second.send_bytes(speech[at:])
-    await second.send_json({"op": "end"})
-    messages = await rest(second)
+    messages = await said_in_the_end(second)
     numbers = [m["utterance"] for m in messages if m["type"] == "final"]
     assert numbers[0] == final["utterance"] + 1
     assert messages[-1]["finals"] == len(numbers) + 1
@@ -100,8 +106,7 @@ async def test_without_an_offset_the_server_says_how_much_it_heard(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_001])
     await wait_for(first, "partial")
     await vanish(first, site)
@@ -109,8 +114,7 @@ async def test_without_an_offset_the_server_says_how_much_it_heard(
     ready = await resume(second, name)
     assert ready["offset"] == 1.5
     await second.send_bytes(speech[48_000:])
-    await second.send_json({"op": "end"})
-    texts = finals(await rest(second))
+    texts = finals(await said_in_the_end(second))
     assert texts == [m["text"] for m in await undisturbed(site, speech)]
 
 
@@ -119,18 +123,15 @@ async def test_finals_can_be_asked_for_after_end(
 ) -> None:
     decoder = BlockedDecoder()
     site = await make_site(decoder=decoder)
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await first.send_json({"op": "end"})
     await decoder.asked.wait()
     await vanish(first, site)
     decoder.gate.set()
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     await second.send_bytes(speech[:48_000])
-    await second.send_json({"op": "end"})
-    messages = await rest(second)
+    messages = await said_in_the_end(second)
     assert finals(messages) == ["one two three"]
     assert (messages[-1]["type"], second.close_code) == ("end", 1000)
 
@@ -139,10 +140,8 @@ async def test_a_session_that_ended_well_is_forgotten(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first))["session"]
-    await first.send_json({"op": "end"})
-    await rest(first)
+    first, name = await opened(site)
+    await said_in_the_end(first)
     await site.shared.all_left.wait()
     assert site.value("sessions") == 0
     second = await site.connect()
@@ -153,8 +152,7 @@ async def test_the_newer_of_two_connections_wins(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    older = await site.connect()
-    name = (await start(older, lang="en"))["session"]
+    older, name = await opened(site)
     await older.send_bytes(speech[:48_000])
     newer = await site.connect()
     assert (await resume(newer, name, offset=0))["type"] == "ready"
@@ -162,8 +160,7 @@ async def test_the_newer_of_two_connections_wins(
     assert (last["code"], last["retryable"]) == ("session_taken", False)
     assert older.close_code == 4409
     await newer.send_bytes(speech)
-    await newer.send_json({"op": "end"})
-    texts = finals(await rest(newer))
+    texts = finals(await said_in_the_end(newer))
     assert texts == [m["text"] for m in await undisturbed(site, speech)]
 
 
@@ -174,16 +171,14 @@ async def test_audio_that_waits_on_the_older_connection_is_not_heard_twice(
     site = await make_site(
         Config(limits=LimitConfig(pause_backlog_s=0.5, quiet_flush_s=60)), decoder
     )
-    older = await site.connect()
-    name = (await start(older, lang="en"))["session"]
+    older, name = await opened(site)
     await older.send_bytes(speech + speech)
     await wait_for(older, "warning")
     newer = await site.connect()
     await resume(newer, name, offset=0)
     decoder.gate.set()
     await newer.send_bytes(speech + speech)
-    await newer.send_json({"op": "end"})
-    messages = await rest(newer)
+    messages = await said_in_the_end(newer)
     assert messages[-1]["offset"] == 22.0
 
 
@@ -191,8 +186,7 @@ async def test_the_next_audio_must_join_what_was_heard(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await wait_for(first, "partial")
     await vanish(first, site)
@@ -208,8 +202,7 @@ async def test_a_session_whose_events_are_no_longer_kept_is_unknown(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site(Config(limits=LimitConfig(resume_events=1)))
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech)
     await wait_for(first, "ack")
     await vanish(first, site)
@@ -223,21 +216,20 @@ async def test_commands_before_what_was_heard_are_not_obeyed_again(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await first.send_json({"op": "flush"})
     await first.send_bytes(speech[48_000:])
     await wait_for(first, "final")
     await wait_for(first, "final")
     await vanish(first, site)
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     await second.send_bytes(speech[:48_000])
     await second.send_json({"op": "flush"})
     await second.send_bytes(speech[48_000:])
-    await second.send_json({"op": "end"})
-    numbers = [m["utterance"] for m in await rest(second) if m["type"] == "final"]
+    numbers = [
+        m["utterance"] for m in await said_in_the_end(second) if m["type"] == "final"
+    ]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) > 2
 
@@ -246,13 +238,11 @@ async def test_a_client_that_closed_its_side_can_only_ask_for_finals(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await first.close()
     await site.shared.all_left.wait()
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     messages = await rest(second)
     assert finals(messages) == ["one two three"]
     assert messages[-1]["type"] == "end"
@@ -262,16 +252,13 @@ async def test_a_close_frame_of_a_broken_peer_leaves_the_session_open(
     make_site: MakeSite, speech: bytes
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await first.close(code=1011)
     await site.shared.all_left.wait()
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     await second.send_bytes(speech)
-    await second.send_json({"op": "end"})
-    texts = finals(await rest(second))
+    texts = finals(await said_in_the_end(second))
     assert texts == [m["text"] for m in await undisturbed(site, speech)]
 
 
@@ -294,10 +281,29 @@ async def test_only_the_same_subject_takes_a_session_up(make_site: MakeSite) -> 
     assert same["type"] == "ready"
 
 
+async def test_a_subject_has_no_more_sessions_than_allowed_and_loses_a_kept_one_first(
+    make_site: MakeSite,
+) -> None:
+    limits = LimitConfig(subject_sessions=1)
+    site = await make_site(Config(tokens=TokenConfig(key=KEY), limits=limits))
+    first = await site.connect()
+    name = (await start(first, token=token("ann")))["session"]
+    over = await site.connect()
+    refusal = await start(over, token=token("ann"))
+    assert (refusal["code"], refusal["retryable"]) == ("quota", True)
+    await rest(over)
+    assert over.close_code == 4429
+    await vanish(first, site)
+    assert (await start(await site.connect(), token=token("ann")))["type"] == "ready"
+    answer = await resume(await site.connect(), name, token=token("ann"))
+    assert answer["code"] == "unknown_session"
+    assert site.value("dropped_sessions_total", reason="quota") == 1
+    assert (await start(await site.connect(), token=token("bob")))["type"] == "ready"
+
+
 async def test_a_mistake_of_the_peer_ends_its_session(make_site: MakeSite) -> None:
     site = await make_site()
-    first = await site.connect()
-    name = (await start(first))["session"]
+    first, name = await opened(site)
     await first.send_str("{not json")
     await rest(first)
     answer = await resume(await site.connect(), name, offset=0)
@@ -306,12 +312,10 @@ async def test_a_mistake_of_the_peer_ends_its_session(make_site: MakeSite) -> No
 
 async def test_resuming_does_not_make_a_session_longer(make_site: MakeSite) -> None:
     site = await make_site(Config(limits=LimitConfig(max_session_s=1)))
-    first = await site.connect()
-    name = (await start(first))["session"]
+    first, name = await opened(site)
     began_s = asyncio.get_running_loop().time()
     await vanish(first, site)
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     assert (await rest(second))[-1]["code"] == "session_too_long"
     assert asyncio.get_running_loop().time() - began_s < 1.9
 
@@ -322,8 +326,7 @@ async def test_a_slow_reader_finds_its_finals_when_it_comes_back(
     site = await make_site(
         Config(limits=LimitConfig(outbound_events=1)), ScriptedDecoder()
     )
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech)
     await site.shared.all_left.wait()
     assert site.value("slow_readers_total", limit="outbound_events") == 1
@@ -335,9 +338,8 @@ async def test_replayed_bytes_are_skipped_wherever_frames_are_cut(
     make_site: MakeSite, speech: bytes, audio_format: str
 ) -> None:
     site = await make_site()
-    first = await site.connect()
-    hello = {"lang": "en", "rate": 11_025, "format": audio_format, "channels": 3}
-    name = (await start(first, **hello))["session"]
+    hello = {"rate": 11_025, "format": audio_format, "channels": 3}
+    first, name = await opened(site, **hello)
     frame_bytes = 6 if audio_format == "pcm16le" else 3
     speech = speech[: 50_000 * frame_bytes]
     await first.send_bytes(speech[:150_007])
@@ -348,8 +350,7 @@ async def test_replayed_bytes_are_skipped_wherever_frames_are_cut(
     at = 11 * frame_bytes
     for piece in (speech[at : at + 1], speech[at + 1 : 99_991], speech[99_991:]):
         await second.send_bytes(piece)
-    await second.send_json({"op": "end"})
-    last = (await rest(second))[-1]
+    last = (await said_in_the_end(second))[-1]
     assert last["type"] == "end"
     assert last["offset"] == pytest.approx(50_000 / 11_025, abs=0.001)
 
@@ -360,14 +361,12 @@ async def test_audio_after_leaving_is_an_error_and_not_silently_lost(
     monkeypatch.setattr("whispercpp_ws.server.connection.LINGER_S", 0.05)
     decoder = BlockedDecoder()
     site = await make_site(decoder=decoder)
-    first = await site.connect()
-    name = (await start(first, lang="en"))["session"]
+    first, name = await opened(site)
     await first.send_bytes(speech[:48_000])
     await decoder.asked.wait()
     await first.close()
     await site.shared.all_left.wait()
-    second = await site.connect()
-    await resume(second, name, offset=0)
+    second = await taken_up(site, name)
     await second.send_bytes(speech)
     last = (await rest(second))[-1]
     assert last["code"] == "unknown_session"

@@ -22,8 +22,10 @@ from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS
 from whispercpp_ws.errors import (
     DecodeFailed,
+    DecodeTimedOut,
     EngineCrashed,
     Overloaded,
+    SpeechError,
     Superseded,
     WindowQuarantined,
 )
@@ -265,10 +267,14 @@ async def test_two_crashes_of_a_final_are_survived(
 
 @pytest.mark.parametrize(
     ("error", "tries"),
-    [(EngineCrashed("gone"), 8), (DecodeFailed("code -7"), 1)],
+    [
+        (EngineCrashed("gone"), 60),
+        (DecodeTimedOut("no result"), 8),
+        (DecodeFailed("code -7"), 1),
+    ],
 )
 async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
-    make_site: MakeSite, speech: bytes, error: EngineCrashed, tries: int
+    make_site: MakeSite, speech: bytes, error: SpeechError, tries: int
 ) -> None:
     decoder = ScriptedDecoder(failures=always(error), failing=Priority.FINAL)
     site = await make_site(decoder=decoder)
@@ -281,6 +287,18 @@ async def test_a_dead_engine_is_an_error_frame_not_a_dead_server(
     assert socket.close_code == 1011
     assert site.value("decode_failures_total", code=error.code) == tries
     assert (await start(await site.connect()))["type"] == "ready"
+
+
+async def test_a_final_outlives_an_engine_that_is_killed_again_and_again(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    deaths: list[Exception] = [EngineCrashed("killed")] * 30
+    decoder = ScriptedDecoder(failures=deaths, failing=Priority.FINAL)
+    socket = await (await make_site(decoder=decoder)).connect()
+    await start(socket, lang="en")
+    await socket.send_bytes(speech[:48_000])
+    await socket.send_json({"op": "end"})
+    assert finals(await rest(socket)) == ["one two three"]
 
 
 async def test_audio_that_crashes_the_engine_is_left_out_and_the_session_goes_on(

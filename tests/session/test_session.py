@@ -1,7 +1,5 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import pairwise
-from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.session.driving import answer, cut, drive, finals, partials
-from tests.session.words import heard
+from tests.session.words import heard, words_by_position
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.scripted import ScriptedEngine
 from whispercpp_ws.errors import EngineCrashed
@@ -27,7 +25,7 @@ from whispercpp_ws.events import (
 )
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.transcript import Hypothesis, Word
+from whispercpp_ws.transcript import Hypothesis
 
 
 ENGLISH = SessionOptions(language="en")
@@ -356,20 +354,6 @@ def test_a_partial_window_moves_on_behind_stable_words() -> None:
     lengths = [w.seconds for w in windows if w.priority is Priority.PARTIAL]
     assert max(lengths) < 5.0
     assert partials(events)[-1].stable.split() == [f"word{n}" for n in range(22)]
-
-
-def words_by_position(
-    request: DecodeRequest, pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
-) -> Hypothesis:
-    """Say a word for each half second, numbered from the start of the stream."""
-    first = np.round(request.samples[:4] * 32_768)
-    start = next(n for n in range(len(pcm)) if (pcm[n : n + 4] == first).all())
-    start_s, end_s = start / 16_000, start / 16_000 + request.seconds
-    numbers = range(ceil(2 * start_s), floor(2 * end_s))
-    words = [
-        Word(f"word{n}", n / 2 - start_s, n / 2 + 0.4 - start_s, 0.9) for n in numbers
-    ]
-    return replace(heard(" ".join(w.text for w in words)), words=tuple(words))
 
 
 def test_speech_without_end_is_cut_and_all_of_it_is_decoded(jfk_pcm: bytes) -> None:

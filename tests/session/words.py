@@ -1,5 +1,11 @@
 """Make words and hypotheses for tests."""
 
+from dataclasses import replace
+from math import ceil, floor
+
+import numpy as np
+
+from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.transcript import Hypothesis, Word
 
 
@@ -21,3 +27,17 @@ def heard(
     """Make what an engine would return for a line."""
     words = spoken(text)
     return Hypothesis(text, words, language, len(words), logprob, speech_s=speech_s)
+
+
+def words_by_position(
+    request: DecodeRequest, pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
+) -> Hypothesis:
+    """Say a word for each half second, numbered from the start of the stream."""
+    first = np.round(request.samples[:4] * 32_768)
+    start = next(n for n in range(len(pcm)) if (pcm[n : n + 4] == first).all())
+    start_s, end_s = start / 16_000, start / 16_000 + request.seconds
+    numbers = range(ceil(2 * start_s), floor(2 * end_s))
+    words = [
+        Word(f"word{n}", n / 2 - start_s, n / 2 + 0.4 - start_s, 0.9) for n in numbers
+    ]
+    return replace(heard(" ".join(w.text for w in words)), words=tuple(words))

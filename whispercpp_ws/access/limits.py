@@ -3,15 +3,13 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from whispercpp_ws.errors import Overloaded, PeerError
+from whispercpp_ws.errors import RETRY_AFTER_S, Overloaded, PeerError
 
 
 MESSAGES_PER_S = 200.0
 """Text frames a client may go on sending; a busy one sends two a second."""
 MESSAGE_BURST = 400.0
 """Text frames it may send at once."""
-RETRY_AFTER_S = 5
-"""When a refused client may try again: about one utterance later."""
 
 
 class ConnectionCount:

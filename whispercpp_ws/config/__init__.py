@@ -44,6 +44,8 @@ class LimitConfig:
     max_load: float = 0.7
     """Share of the lanes that speakers may be expected to need, before the next one is
     refused."""
+    subject_sessions: int = 0
+    """Sessions at once of all tokens with the same `sub`; 0 is no limit."""
     max_session_s: int = 4 * 3600
     start_timeout_s: float = 10.0
     """From the upgrade to `start`."""

@@ -171,6 +171,13 @@ OPTIONS = (
         "large number refuses nobody",
     ),
     Option(
+        "subject-sessions",
+        "limits",
+        "subject_sessions",
+        Whole(0, 100_000),
+        "most sessions at once of all tokens with the same `sub`; 0 is no limit",
+    ),
+    Option(
         "max-session",
         "limits",
         "max_session_s",

@@ -180,6 +180,8 @@ def _failed_body(event: Failed) -> JsonObject:
         "message": str(error),
         "retryable": error.retryable,
     }
+    if error.retry_after_s:
+        body["retry_after"] = error.retry_after_s
     return body if error.field is None else body | {"field": error.field}
 
 

@@ -2,7 +2,8 @@
 Several loaded models behind one decoder, and changing them while sessions go on.
 
 A model is started and warmed up before anything is sent to it, and one that is taken
-away finishes what it was given first. What cannot be loaded changes nothing.
+away finishes the utterances it has begun first: no utterance is decoded by two models.
+What cannot be loaded changes nothing.
 """
 
 import asyncio
@@ -58,11 +59,25 @@ class _Member:
     scheduler: Scheduler
     decodes: int = 0
     used_s: float = 0.0
+    sessions: set[str] = field(default_factory=set)
+    """Those in the middle of an utterance that it has begun to decode."""
     is_idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def name(self) -> str:
         return self.host.info.model
+
+    def note_idle(self) -> None:
+        if not self.decodes and not self.sessions:
+            self.is_idle.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """By which member an utterance is decoded."""
+
+    utterance: int
+    member: _Member
 
 
 class ModelFleet:
@@ -76,6 +91,8 @@ class ModelFleet:
         self._members: dict[str, _Member] = {}
         self._default = ""
         self._changing = asyncio.Lock()
+        self._begun: dict[str, _Begun] = {}
+        """By session; at most one each, as utterances are decoded one by one."""
 
     @property
     def info(self) -> EngineInfo:
@@ -101,9 +118,10 @@ class ModelFleet:
         """
         Decode as `Scheduler.decode` does, on the model that the request names.
 
-        A model that is gone by now is replaced by the default: no word is lost.
+        A model that is gone by now is replaced by the default: no word is lost. But an
+        utterance ends on the model that it began with.
         """
-        member = self._find(request.model) or self._members[self._default]
+        member = self._member_for(session_id, request)
         for other in self._members.values():
             if other is not member:
                 other.scheduler.supersede(session_id, request.priority)
@@ -114,6 +132,13 @@ class ModelFleet:
         """Let fail what a newer decode elsewhere makes worthless."""
         for member in self._members.values():
             member.scheduler.supersede(session_id, newer)
+
+    def release(self, session_id: str) -> None:
+        """Take that no utterance of a session needs its model any more."""
+        begun = self._begun.pop(session_id, None)
+        if begun is not None:
+            begun.member.sessions.discard(session_id)
+            begun.member.note_idle()
 
     async def load(self, name: str) -> EngineInfo:
         """Load a model beside those there are; raises SpeechError."""
@@ -168,6 +193,18 @@ class ModelFleet:
         for member in members:
             await member.host.aclose()
 
+    def _member_for(self, session_id: str, request: DecodeRequest) -> _Member:
+        begun = self._begun.get(session_id)
+        if begun is not None and begun.utterance == request.utterance:
+            return begun.member
+        self.release(session_id)
+        member = self._find(request.model) or self._members[self._default]
+        if request.utterance:
+            self._begun[session_id] = _Begun(request.utterance, member)
+            member.sessions.add(session_id)
+            member.is_idle.clear()
+        return member
+
     def _find(self, name: str) -> _Member | None:
         if not name:
             return self._members.get(self._default)
@@ -201,6 +238,8 @@ class ModelFleet:
                 await member.is_idle.wait()
         except TimeoutError:
             logger.error("%s: its last decodes took too long", member.name)
+        for session_id in list(member.sessions):
+            self.release(session_id)
         await member.host.aclose()
 
     @asynccontextmanager
@@ -212,5 +251,4 @@ class ModelFleet:
         finally:
             member.decodes -= 1
             member.used_s = asyncio.get_running_loop().time()
-            if not member.decodes:
-                member.is_idle.set()
+            member.note_idle()

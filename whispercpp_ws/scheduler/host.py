@@ -7,9 +7,10 @@ error, the child is started again, and later decodes wait for it.
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import EngineInfo
@@ -52,8 +53,9 @@ class HostLimits:
     close_s: float = 2.0
     """How long a child may finish its decodes before it is killed."""
     first_backoff_s: float = 0.2
-    longest_backoff_s: float = 10.0
-    """A child that does not start is tried again this often, without end."""
+    longest_backoff_s: float = 2.0
+    """A child that does not start, or decodes nothing, is tried again this often,
+    without end; one that did its work is replaced at once."""
     waiting: int = 256
     """Decodes at once, waiting ones included; the scheduler queues elsewhere."""
 
@@ -78,6 +80,8 @@ class EngineHost:
         self._trouble = ""
         self._refusal = ""
         """Why the file on disk cannot be loaded any more; empty while it can."""
+        self._verified: tuple[int, ...] | None = None
+        """What the file on disk was like when it was last loaded."""
         self._child: Child
         self._info: EngineInfo
         self._supervisor: asyncio.Task[None]
@@ -188,14 +192,18 @@ class EngineHost:
             raise BadModelFile(self._refusal)
 
     async def _supervise(self) -> None:
-        backoff_s = self._limits.first_backoff_s
+        first_s, longest_s = (
+            self._limits.first_backoff_s,
+            self._limits.longest_backoff_s,
+        )
+        backoff_s = first_s
         while True:
             await self._child.ended.wait()
             self._note(self._child.obituary)
             if self._child.served:
-                backoff_s = self._limits.first_backoff_s
+                backoff_s = 0.0
             await asyncio.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, self._limits.longest_backoff_s)
+            backoff_s = min(max(2 * backoff_s, first_s), longest_s)
             try:
                 self._child, _ = await self._start_child()
                 self._refusal = ""
@@ -210,9 +218,14 @@ class EngineHost:
         self._up.set()
 
     async def _start_child(self) -> tuple[Child, EngineInfo]:
+        found = _stamp(self._spec.path)
+        spec = self._spec
+        if found is not None and found == self._verified:
+            # Nobody has touched it: the checksum would cost a fifth of the restart.
+            spec = replace(spec, sha256="")
         try:
             child, info = await Child.start(
-                self._spec,
+                spec,
                 self._command,
                 timeout_s=self._limits.start_s,
                 on_end=self._up.clear,
@@ -221,6 +234,7 @@ class EngineHost:
             )
         except BadModelFile as error:
             raise type(error)(f"{self._spec.model}: {error}") from error
+        self._verified = found
         if not child.ended.is_set():
             self._up.set()
         return child, info
@@ -228,3 +242,12 @@ class EngineHost:
     def _note(self, trouble: str) -> None:
         self._trouble = trouble
         logger.error("%s: %s; restarting it", self._spec.model, trouble)
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    """Return what changes when a file does; None without a file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -1,5 +1,6 @@
 """How loaded the lanes are: who may come in, and what is given up for the others."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,10 @@ from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
 from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
 
 
+SHAKY_S = 3.0
+"""After an engine died, for which it may die again: what can be done without is."""
+SHAKEN = next(rung for rung in LADDER if rung.name == "no_partials")
+"""Then a new engine is up for finals only, which have waited for it."""
 FIRST_COST = 0.15
 """Lanes that one speaker is taken to need before any has spoken: finals of base on a
 2-core VM, without partials. What is measured replaces it within a minute of audio."""
@@ -34,12 +39,17 @@ class LoadMeter:
         )
         self._ladder = Ladder()
         self._waiting_s: dict[object, float] = {}
+        self._subjects: dict[str, str] = {}
+        self._died_s = -math.inf
 
     @property
     def pressure(self) -> Pressure:
         """Say what has to be given up now."""
         wait_s = sum(self._waiting_s.values()) / self._lanes
-        pressure = self._ladder.observe(wait_s, now_s=self._clock())
+        now_s = self._clock()
+        pressure = self._ladder.observe(wait_s, now_s=now_s)
+        if now_s - self._died_s < SHAKY_S:
+            pressure = max(pressure, SHAKEN, key=lambda rung: rung.level)
         if self._metrics is not None:
             self._metrics.pressure.set(pressure.level)
         return pressure
@@ -69,17 +79,33 @@ class LoadMeter:
         self._waiting_s[queue] = seconds
         _ = self.pressure
 
+    def note_death(self) -> None:
+        """Take that an engine died under a decode."""
+        self._died_s = self._clock()
+
     def note_work(self, seconds: float, priority: Priority) -> None:
         """Take what a decode took, in lane time."""
         self._admission.note_work(seconds, is_partial=priority is Priority.PARTIAL)
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
-        self._admission.note_audio(session_id, seconds, now_s=self._clock())
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
+        now_s = self._clock()
+        self._admission.note_audio(
+            session_id, seconds, is_speech=is_speech, now_s=now_s
+        )
+
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with; lanes are shared by that."""
+        self._subjects[session_id] = subject
+
+    def subject_of(self, session_id: str) -> str:
+        """Return whose session it is; empty when nobody said."""
+        return self._subjects.get(session_id, "")
 
     def note_left(self, session_id: str) -> None:
         """Take that a session is over."""
         self._admission.note_left(session_id)
+        self._subjects.pop(session_id, None)
 
 
 class Unloaded:
@@ -94,8 +120,11 @@ class Unloaded:
     def note_gone(self, number: int) -> None:
         """Take that a connection is over."""
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
+
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with."""
 
     def note_left(self, session_id: str) -> None:
         """Take that a session is over."""

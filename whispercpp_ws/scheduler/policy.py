@@ -1,17 +1,19 @@
 """
 Which decode runs next, as a pure queue.
 
-Finals before speculative finals before partials; inside a class the earliest deadline
-first (DESIGN §5). A session has at most one waiting partial, and none once a final of
-it waits: the final's result makes the partial's worthless.
+Finals before speculative finals before partials (DESIGN §5). Inside a class those of
+the token subject that was given least lane time, and of one subject's, the one with the
+earliest deadline: a session has one final out at a time, so that sessions take turns.
+It has at most one waiting partial, and none once a final of it waits: the final's
+result makes the partial's worthless.
 """
 
-import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
+from whispercpp_ws.scheduler.fairness import FairShares
 
 
 Key = TypeVar("Key")
@@ -34,18 +36,20 @@ BUDGET_S = {
 of a 600 ms endpoint after 160 ms for one started ahead, a step for a partial."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ticket(Generic[Key]):
-    """A place in the queue; compares by the order in which decodes run."""
+    """A place in the queue."""
 
     priority: Priority
     deadline_s: float
     sequence: int
-    session_id: str = field(compare=False)
-    key: Key = field(compare=False)
+    session_id: str
+    key: Key
     """The caller's own name for the decode."""
-    is_firm: bool = field(default=False, compare=False)
+    is_firm: bool
     """Whether it is worthless once it is late."""
+    subject: str
+    cost_s: float
 
     def is_stale(self, now_s: float) -> bool:
         """Tell whether it is too late to run it."""
@@ -56,8 +60,8 @@ class DecodeQueue(Generic[Key]):
     """Order waiting decodes, each known by a key; the clock is the caller's."""
 
     def __init__(self, *, max_waiting: int = MAX_WAITING) -> None:
-        self._heap: list[Ticket[Key]] = []
         self._waiting: set[Ticket[Key]] = set()
+        self._shares = FairShares()
         self._max_waiting = max_waiting
         self._sequence = 0
 
@@ -72,11 +76,14 @@ class DecodeQueue(Generic[Key]):
         key: Key,
         now_s: float,
         is_firm: bool = False,
+        subject: str = "",
+        cost_s: float = 1.0,
     ) -> None:
         """
         Queue a decode; `drop_partials` first takes out what it makes worthless.
 
-        A firm one is given up by `drop_stale` when it has waited too long.
+        A firm one is given up by `drop_stale` when it has waited too long. Lane time is
+        shared among the subjects by what each decode is expected to cost.
 
         Raises:
             Overloaded: the queue is full.
@@ -87,9 +94,10 @@ class DecodeQueue(Generic[Key]):
             )
         self._sequence += 1
         deadline_s = now_s + BUDGET_S[priority]
-        ticket = Ticket(priority, deadline_s, self._sequence, session_id, key, is_firm)
-        self._waiting.add(ticket)
-        heapq.heappush(self._heap, ticket)
+        place = (priority, deadline_s, self._sequence)
+        self._waiting.add(
+            Ticket(*place, session_id, key, is_firm, subject=subject, cost_s=cost_s)
+        )
 
     def drop_partials(self, session_id: str) -> list[Ticket[Key]]:
         """Take out and return a session's waiting partials."""
@@ -109,13 +117,16 @@ class DecodeQueue(Generic[Key]):
 
     def pop(self) -> Ticket[Key] | None:
         """Take the decode that runs next; None when nothing waits."""
-        while self._heap:
-            ticket = heapq.heappop(self._heap)
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                return ticket
-        return None
+        ticket = min(self._waiting, key=self._order, default=None)
+        if ticket is not None:
+            self._waiting.remove(ticket)
+            self._shares.charge(ticket.subject, ticket.cost_s)
+        return ticket
 
     def discard(self, key: Key) -> None:
         """Forget a waiting decode that nobody wants any more."""
         self._waiting = {ticket for ticket in self._waiting if ticket.key is not key}
+
+    def _order(self, ticket: Ticket[Key]) -> tuple[int, float, float, int]:
+        share_s = self._shares.start_s(ticket.subject)
+        return ticket.priority, share_s, ticket.deadline_s, ticket.sequence

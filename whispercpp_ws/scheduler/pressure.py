@@ -7,7 +7,9 @@ would make everybody's partials stutter.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 HOLD_S = 2.0
@@ -27,27 +29,47 @@ class Pressure:
 
     level: int
     name: str
+    speculates: bool = True
+    """Whether finals are decoded ahead, in silences that may not last."""
     step_factor: float = 1.0
     """By how much the time between two partials is stretched."""
+    partial_window_s: float = math.inf
+    """Length from which partial windows move on behind stable words."""
     partial_share: float = 1.0
     """Share of the sessions that get partials."""
+    retries: bool = True
+    """Whether finals that a guard doubts are decoded once more."""
     small_finals: bool = False
     """Whether finals go to the model for partials, where that knows the language."""
     admits: bool = True
     """Whether new sessions are taken."""
 
 
-LADDER = (
-    Pressure(0, "none"),
-    Pressure(1, "step_1_5", 1.5),
-    Pressure(2, "step_2", 2.0),
-    Pressure(3, "step_3", 3.0),
-    Pressure(4, "fewer_partials", 3.0, 0.5),
-    Pressure(5, "no_partials", 3.0, 0.0),
-    Pressure(6, "small_finals", 3.0, 0.0, small_finals=True),
-    Pressure(7, "refuse", 3.0, 0.0, small_finals=True, admits=False),
+_GIVEN_UP: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("no_speculation", {"speculates": False}),
+    ("step_1_5", {"step_factor": 1.5}),
+    ("step_2", {"step_factor": 2.0}),
+    ("step_3", {"step_factor": 3.0}),
+    ("short_windows", {"partial_window_s": 2.5}),
+    ("fewer_partials", {"partial_share": 0.5}),
+    ("no_partials", {"partial_share": 0.0}),
+    ("no_retries", {"retries": False}),
+    ("small_finals", {"small_finals": True}),
+    ("refuse", {"admits": False}),
 )
-"""DESIGN §5, as far as it can be done from outside a session."""
+"""What each rung gives up beside all that those below it do, as in DESIGN §5. Finals
+are greedy on every rung; what they do without are second decodes."""
+
+
+def _rungs() -> Iterator[Pressure]:
+    rung = Pressure(0, "none")
+    yield rung
+    for level, (name, given_up) in enumerate(_GIVEN_UP, start=1):
+        rung = replace(rung, level=level, name=name, **given_up)
+        yield rung
+
+
+LADDER = tuple(_rungs())
 
 
 class Ladder:

@@ -1,6 +1,7 @@
 """Run decodes on an engine host's lanes in the order of the policy."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,9 +9,9 @@ from typing import Protocol
 
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import SpeechError, Superseded
+from whispercpp_ws.errors import EngineCrashed, SpeechError, Superseded
 from whispercpp_ws.scheduler.cost import CostModel, frames_of
-from whispercpp_ws.scheduler.load import LoadMeter
+from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
@@ -18,6 +19,10 @@ from whispercpp_ws.transcript import Hypothesis
 MAX_THREADS = 4
 """Threads of a final on an idle machine; on two cores two take 0.7 times as long as one
 and 1.1 times the CPU."""
+
+
+THREADS_GAIN = 0.5
+"""Power of the threads by which a decode is faster: 1.4 times on two, as measured."""
 
 
 class Host(Protocol):
@@ -66,6 +71,8 @@ class Scheduler:
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
         self._running: dict[asyncio.Task[None], _Running] = {}
+        self._died_s = -math.inf
+        """When the engine last died under a decode."""
 
     @property
     def info(self) -> EngineInfo:
@@ -102,6 +109,8 @@ class Scheduler:
             key=result,
             now_s=self._clock(),
             is_firm=is_firm(request),
+            subject=self._load.subject_of(session_id) if self._load else "",
+            cost_s=self._cost.expected_s(frames_of(request)),
         )
         self._waiting[result] = request
         self._fill_lanes()
@@ -168,7 +177,7 @@ class Scheduler:
         return len(waiting) == 1 and waiting[0].priority is not Priority.PARTIAL
 
     def _start_next(self) -> None:
-        while len(self._running) < self._host.info.lanes and not self._waits_for_two():
+        while len(self._running) < self._lanes and not self._waits_for_two():
             ticket = self._queue.pop()
             if ticket is None:
                 return
@@ -177,9 +186,24 @@ class Scheduler:
             self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
 
+    @property
+    def _is_shaky(self) -> bool:
+        """
+        Tell whether decodes run one by one, on all threads.
+
+        An engine that is killed every 2 s is up for hardly more than one of them: two
+        side by side would both be lost, where one and then the other get done.
+        """
+        return self._clock() - self._died_s < SHAKY_S
+
+    @property
+    def _lanes(self) -> int:
+        return 1 if self._is_shaky else self._host.info.lanes
+
     def _boosted(self, request: DecodeRequest) -> DecodeRequest:
         """Give a final the cores of lanes that have nothing to do."""
-        if request.priority is Priority.PARTIAL or len(self._queue):
+        is_partial = request.priority is Priority.PARTIAL
+        if is_partial or (len(self._queue) and not self._is_shaky):
             return request
         idle = self._host.info.lanes - len(self._running)
         return replace(request, threads=min(max(idle, 1), MAX_THREADS))
@@ -205,6 +229,11 @@ class Scheduler:
         except asyncio.CancelledError:
             self._note_work(request, self._clock() - started_s)
             raise
+        except EngineCrashed:
+            self._died_s = self._clock()
+            if self._load is not None:
+                self._load.note_death()
+            raise
         # A failure is no work: most of its time is the wait for another process.
         taken_s = self._clock() - started_s
         self._note_work(request, taken_s)
@@ -214,7 +243,9 @@ class Scheduler:
 
     def _note_work(self, request: DecodeRequest, taken_s: float) -> None:
         if self._load is not None:
-            self._load.note_work(taken_s * request.threads, request.priority)
+            # With all lanes busy it would have run on one thread.
+            alone_s = taken_s * request.threads**THREADS_GAIN
+            self._load.note_work(alone_s, request.priority)
 
 
 def is_firm(request: DecodeRequest) -> bool:

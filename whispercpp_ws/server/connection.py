@@ -12,13 +12,13 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 
-from whispercpp_ws.access.token import Grant
 from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import (
     AlreadyStarted,
     AudioBeforeStart,
     Draining,
     PeerError,
+    ServiceError,
     SessionTaken,
     SpeechError,
 )
@@ -37,6 +37,7 @@ from whispercpp_ws.events import (
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.server.deadlines import Deadlines, backlog_warning
 from whispercpp_ws.server.delivery import CLOSE_OK, Delivery
+from whispercpp_ws.server.entry import Entry
 from whispercpp_ws.server.inbox import Audio, Inbox, Item, PeerClosed
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.live import LiveSession
@@ -66,7 +67,7 @@ class Connection:
         *,
         dialect: Dialect,
         limits: LimitConfig,
-        grant: Grant | None,
+        entry: Entry,
         abort: Callable[[], None],
         log: Log,
     ) -> None:
@@ -74,7 +75,8 @@ class Connection:
         self._shared = shared
         self._limits = limits
         self._dialect = dialect
-        self._grant = grant
+        self._grant = entry.grant
+        self._entry = entry
         self._abort = abort
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -91,6 +93,13 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until the connection is over; leaves no task behind."""
+        try:
+            await self._serve()
+        finally:
+            # Cut the cycles: the collector would leave a session's audio for minutes.
+            self._socket.last_words = self._worker = self._session = None
+
+    async def _serve(self) -> None:
         receiver = FrameReceiver(
             self._socket,
             dialect=self._dialect,
@@ -135,9 +144,10 @@ class Connection:
 
     async def _work(self) -> None:
         try:
-            while True:
-                await self._handle(await self._inbox.get())
-        except PeerError as error:
+            # Not held by a name here: the last frame would be kept until the next.
+            while await self._handle(await self._inbox.get()):
+                pass
+        except (PeerError, ServiceError) as error:
             self._fail(error)
 
     async def _watch(self) -> None:
@@ -162,9 +172,11 @@ class Connection:
 
     # What the peer sends
 
-    async def _handle(self, item: Item) -> None:
+    async def _handle(self, item: Item) -> bool:
+        """Do what the peer asks for; returns whether it may ask for more."""
         if isinstance(item, PeerError):
-            raise item
+            self._fail(item)
+            return False
         if isinstance(item, PeerClosed):
             self._take_close(item)
         elif isinstance(item, Mark):
@@ -177,6 +189,7 @@ class Connection:
             await self._hear(self._session, item)
         else:
             self._command(self._session, item)
+        return True
 
     def _start(self, start: Start) -> None:
         if self._session is not None:
@@ -189,8 +202,10 @@ class Connection:
             self._resume(start.resume, start.offset_s)
 
     def _open(self, start: Start) -> None:
+        self._entry.check_new()
         info = self._shared.info_for(start.options.model)
         options = accepted_options(start, info)
+        self._shared.sessions.make_room_for(self._subject)
         name = secrets.token_urlsafe(SESSION_ID_BYTES)
         session = LiveSession(
             self._shared.open_session(options),
@@ -202,7 +217,8 @@ class Connection:
                 name,
                 metrics=self._shared.metrics,
                 log=self._log,
-                shedding=self._shared.shedding(name),
+                shedding=self._shared.shedding(name, self._subject),
+                on_settled=self._shared.note_settled,
             ),
             limits=self._limits,
         )
@@ -214,6 +230,7 @@ class Connection:
         session = self._shared.sessions.find(name, owner=self._subject)
         ready, events = session.take_up(offset_s)
         self._shared.sessions.take_up(session, self)
+        self._entry.settle()
         self._hold(session)
         self._log.info("took up session %s at %g s", name, ready.offset_s)
         for event in (ready, *events):

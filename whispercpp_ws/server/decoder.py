@@ -54,3 +54,7 @@ class Models(Protocol):
     async def unload(self, name: str) -> None:
         """Let a model go."""
         ...
+
+    def release(self, session_id: str) -> None:
+        """Take that no utterance of a session needs its model any more."""
+        ...

@@ -1,5 +1,7 @@
 """What monitoring asks: is the process alive, does it take sessions, its numbers."""
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from whispercpp_ws.access.listen import is_loopback
@@ -33,5 +35,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     """Answer this machine only: the numbers tell strangers how busy it is."""
     if not is_from_this_machine(request):
         raise web.HTTPForbidden(text="metrics are shown to this machine only\n")
-    body = request.app[SHARED].metrics.exposition()
+    metrics = request.app[SHARED].metrics
+    metrics.tasks.set(len(asyncio.all_tasks()))
+    body = metrics.exposition()
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})

@@ -46,6 +46,8 @@ class Shared:
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is no connection."""
     is_draining: bool = False
+    expected: int = 0
+    """Connections let in only to take a session up, which have not done so yet."""
 
     def __post_init__(self) -> None:
         self.all_left.set()
@@ -66,10 +68,16 @@ class Shared:
         named = self.models.info_for(name) if self.models and name else None
         return named or self.decoder.info
 
-    def shedding(self, session_id: str) -> Shedding:
+    def shedding(self, session_id: str, subject: str = "") -> Shedding:
         """Return what a session gives up under load, and by which its load is told."""
+        self.load.note_subject(session_id, subject)
         step_ms = self.config.streaming.step_ms
         return Shedding(self.load, session_id=session_id, step_ms=step_ms)
+
+    def note_settled(self, session_id: str) -> None:
+        """Note that a session is between two utterances."""
+        if self.models is not None:
+            self.models.release(session_id)
 
     @property
     def defaults(self) -> SessionOptions:

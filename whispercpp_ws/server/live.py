@@ -1,6 +1,7 @@
 """A session on the server, which may outlive the connection it began on."""
 
 import asyncio
+import math
 from typing import Protocol
 
 from whispercpp_ws.config import LimitConfig
@@ -27,6 +28,10 @@ from whispercpp_ws.session.session import Session
 
 SETTLED_KEPT_S = 12.0
 """Settled audio that a session still holds, to decode the next final with."""
+SEEMS_GONE_S = 1.0
+"""Without audio, after which a peer that was speaking may have lost its network."""
+SURELY_GONE_S = 60.0
+"""Since it spoke, after which the heartbeat has found out whether it had."""
 BUFFER_BYTES_PER_S = 2 * 4 * 16_000
 """Float32 at 16 kHz, in a buffer that may be twice as large as what it holds."""
 
@@ -80,6 +85,9 @@ class LiveSession:
         self._arrivals = ArrivalTimes()
         self._journal = Journal(limits.resume_events)
         self._next_byte = 0
+        self._heard_s = -math.inf
+        self._spoke_s = -math.inf
+        self._is_paused = False
         self._left_behind = False
         self._pump = SessionPump(
             session,
@@ -111,6 +119,16 @@ class LiveSession:
         """About how much memory its audio takes."""
         held_s = min(self.received_s, self.unsettled_s + SETTLED_KEPT_S)
         return int(held_s * BUFFER_BYTES_PER_S)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its peer seems gone: cut off, or silent since somebody spoke."""
+        if self.holder is None:
+            return True
+        now_s = self._loop.time()
+        is_silent = now_s - self._heard_s >= SEEMS_GONE_S
+        has_spoken = now_s - self._spoke_s < SURELY_GONE_S
+        return is_silent and has_spoken and not self.is_closing and not self._is_paused
 
     @property
     def utterance_open(self) -> bool:
@@ -166,6 +184,7 @@ class LiveSession:
         Raises:
             UnknownSession: the session ended when its peer closed the connection.
         """
+        self._heard_s = self._loop.time()
         at, self._next_byte = self._next_byte, self._next_byte + len(audio.data)
         heard_before = max(0, self._pump.heard_bytes - at)
         if heard_before >= len(audio.data):
@@ -177,6 +196,8 @@ class LiveSession:
                 field="resume",
             )
         await self._pump.hear(audio.data[heard_before:], arrived_s=audio.arrived_s)
+        if self.utterance_open:
+            self._spoke_s = self._loop.time()
 
     def command(self, command: Reconfigure | Flush | Hold) -> None:
         """Obey, unless the command stands before what was heard: it was obeyed then."""
@@ -232,5 +253,6 @@ class LiveSession:
             self.untold_finals += 1
 
     def _note_pause(self, is_paused: bool) -> None:
+        self._is_paused = is_paused
         if self.holder is not None:
             self.holder.note_pause(is_paused)

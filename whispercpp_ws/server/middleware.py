@@ -5,9 +5,8 @@ import secrets
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from whispercpp_ws.access.limits import RETRY_AFTER_S
 from whispercpp_ws.access.origin import check_origin
-from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.errors import RETRY_AFTER_S, SpeechError
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED
 
 

@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator
 
 from whispercpp_ws.access.limits import DecodeBacklog
 from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.errors import SpeechError, Superseded, WindowQuarantined
+from whispercpp_ws.errors import (
+    EngineCrashed,
+    SpeechError,
+    Superseded,
+    WindowQuarantined,
+)
 from whispercpp_ws.events import (
     Acknowledged,
     AudioFormat,
@@ -29,13 +34,18 @@ from whispercpp_ws.transcript import Hypothesis
 
 
 FINAL_TRIES = 8
-"""Times a final is decoded before its session is given up. A window that crashes the
-engine by itself is left out after two, so these are for whatever kills it from outside,
-such as a system short of memory."""
+"""Times a final is decoded, at least, before its session is given up. A window that
+crashes the engine by itself is left out after two, so these are for whatever kills it
+from outside, such as a system short of memory."""
+FINAL_DEATHS = 60
+FINAL_TRIED_S = 60.0
+"""Since a final was first asked for, before which so many engines may die under it: on
+a busy machine a new one takes a second, and may be killed as soon."""
 LOST_LOGPROB = -10.0
 """What is known of a window that cannot be decoded: nothing."""
-SLICE_S = 1.0
-"""Audio fed at once; resampling and voice detection of it take about 10 ms."""
+SLICE_S = 0.2
+"""Audio fed at once: resampling and voice detection of it take 2 ms, for which no ping
+is answered; where others have the cores too, several times as long."""
 
 SHED = Superseded("the lanes have no time for a partial")
 
@@ -97,7 +107,9 @@ class SessionPump:
             self._session.receive_audio(piece)
             self.heard_bytes += len(piece)
             self._arrivals.note(self.received_s, at_s=arrived_s)
-            self._decoder.shedding.note_heard(self.received_s)
+            self._decoder.shedding.note_heard(
+                self.received_s, is_speech=self.utterance_open
+            )
             self._step()
             # A yield, no delay: other connections run between two slices.
             await asyncio.sleep(0)
@@ -131,8 +143,8 @@ class SessionPump:
 
     def stop(self) -> None:
         """Give up the decodes that still run; nothing is emitted any more."""
-        self._emit = _ignore
-        self._decoder.shedding.leave()
+        self._emit = self._note_pause = _ignore
+        self._decoder.leave()
         for task in self._decodes:
             task.cancel()
 
@@ -144,6 +156,7 @@ class SessionPump:
     def _step(self) -> None:
         """Pass events on and start the decodes the session wants."""
         self._pass_events_on()
+        self._session.adapt(self._decoder.shedding.adaptation)
         while (request := self._session.decode_to_run()) is not None:
             if self._is_shed(request):
                 self._session.receive_failure(request.id, SHED)
@@ -168,6 +181,8 @@ class SessionPump:
             elif isinstance(event, Final):
                 self._note_final(event)
             self._emit(self._with_reason(event))
+        if not self._session.utterance_open and not self._session.backlog_s:
+            self._decoder.note_settled()
         self._note_backlog()
 
     def _note_final(self, final: Final) -> None:
@@ -237,8 +252,10 @@ class SessionDecoder:
         metrics: Metrics,
         log: Log,
         shedding: Shedding | None = None,
+        on_settled: Callable[[str], None] | None = None,
     ) -> None:
         self._decoder = decoder
+        self._on_settled = on_settled
         self.shedding = shedding or Shedding(
             Unloaded(), session_id=session_id, step_ms=0
         )
@@ -256,19 +273,34 @@ class SessionDecoder:
 
     async def decode(self, request: DecodeRequest) -> Hypothesis:
         """
-        Run a decode; one that is needed is tried `FINAL_TRIES` times.
+        Run a decode; one that is needed is tried `FINAL_TRIES` times, or longer.
 
         Raises:
             SpeechError: the last try failed, or trying again does not help.
         """
-        for _ in range(FINAL_TRIES - 1 if is_needed(request) else 0):
+        clock = asyncio.get_running_loop().time
+        began_s, tries = clock(), 0
+        while True:
+            tries += 1
             try:
                 return await self._measured(request)
             except SpeechError as error:
-                if not error.retryable:
+                has_died = isinstance(error, EngineCrashed)
+                is_early = has_died and clock() - began_s < FINAL_TRIED_S
+                limit = FINAL_DEATHS if is_early else FINAL_TRIES
+                if not (error.retryable and is_needed(request) and tries < limit):
                     raise
                 self.log.warning("decode %d is tried again: %s", request.id, error)
-        return await self._measured(request)
+
+    def note_settled(self) -> None:
+        """Note that every utterance so far is over and has its final."""
+        if self._on_settled is not None:
+            self._on_settled(self._session_id)
+
+    def leave(self) -> None:
+        """Note that the session is over."""
+        self.note_settled()
+        self.shedding.leave()
 
     def note_speech_end(self, ended: SpeechEnded) -> None:
         """Note that an utterance is now known to be over."""
@@ -329,5 +361,5 @@ def _slices(data: bytearray, size: int) -> Iterator[bytes]:
         yield bytes(data[start : start + size])
 
 
-def _ignore(_event: Event) -> None:
-    """Take the events of a connection that is gone."""
+def _ignore(_news: Event | bool) -> None:
+    """Take what is said to a connection that is gone."""

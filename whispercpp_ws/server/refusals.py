@@ -5,8 +5,7 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from whispercpp_ws.access.limits import RETRY_AFTER_S
-from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.errors import RETRY_AFTER_S, SpeechError
 from whispercpp_ws.protocols import deepgram_query, openai_rest, whispercpp_http
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED
 

@@ -11,6 +11,7 @@ from whispercpp_ws.models import catalog
 from whispercpp_ws.protocols import openai_rest, whispercpp_http
 from whispercpp_ws.protocols.recording import Body
 from whispercpp_ws.server.credentials import Credentials
+from whispercpp_ws.server.entry import admitted
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
 from whispercpp_ws.server.negotiate import check_model
 from whispercpp_ws.server.pump import Log
@@ -22,7 +23,6 @@ from whispercpp_ws.server.transcription import (
     transcribed,
 )
 from whispercpp_ws.server.upload import Upload, uploaded
-from whispercpp_ws.server.websocket import admitted
 
 
 _LOGGER = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from whispercpp_ws.config import LimitConfig
-from whispercpp_ws.errors import SpeechError, UnknownSession
+from whispercpp_ws.errors import QuotaReached, SpeechError, UnknownSession
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.server.live import Holder, LiveSession
 
@@ -69,6 +69,29 @@ class SessionRegistry:
     def kept(self) -> list[LiveSession]:
         """Return the sessions without a connection, the one kept longest first."""
         return [self._sessions[name] for name in self._kept]
+
+    @property
+    def awaited(self) -> int:
+        """Count the sessions whose peers may be about to take them up again."""
+        return sum(session.is_awaited for session in self._sessions.values())
+
+    def make_room_for(self, owner: str) -> None:
+        """
+        See that an owner may have one more session, if need be for one that is kept.
+
+        Raises:
+            QuotaReached: as many as allowed have connections.
+        """
+        limit = self._limits.subject_sessions
+        owned = sum(session.owner == owner for session in self._sessions.values())
+        if not limit or not owner or owned < limit:
+            return
+        kept = next((session for session in self.kept if session.owner == owner), None)
+        if kept is None:
+            raise QuotaReached(
+                f"expected at most {limit} sessions of one token's subject at once"
+            )
+        self.drop(kept, "quota")
 
     def add(self, session: LiveSession, holder: Holder) -> None:
         """Know a new session and who has it."""

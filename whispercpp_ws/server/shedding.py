@@ -5,6 +5,7 @@ from typing import Protocol
 
 from whispercpp_ws.events import Warned
 from whispercpp_ws.scheduler.pressure import LADDER, Pressure
+from whispercpp_ws.session.adaptation import Adaptation
 
 
 BUCKETS = 1000
@@ -27,8 +28,12 @@ class Load(Protocol):
         """Take that a connection is over."""
         ...
 
-    def note_audio(self, session_id: str, seconds: float) -> None:
-        """Take how much audio a session has sent."""
+    def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
+        """Take how much audio a session has sent, and whether it is speech."""
+        ...
+
+    def note_subject(self, session_id: str, subject: str) -> None:
+        """Take whose token a session was started with; lanes are shared by that."""
         ...
 
     def note_left(self, session_id: str) -> None:
@@ -37,7 +42,7 @@ class Load(Protocol):
 
 
 class Shedding:
-    """Thin out the partials of one session."""
+    """Say what one session does without; thin out its partials."""
 
     def __init__(self, load: Load, *, session_id: str, step_ms: int) -> None:
         self._load = load
@@ -46,11 +51,12 @@ class Shedding:
         self._place = zlib.crc32(session_id.encode()) % BUCKETS / BUCKETS
         self._step_ms = step_ms
         self._partial_at_s = 0.0
-        self._told = LADDER[0]
+        self._told = self._warning(LADDER[0])
 
-    def note_heard(self, heard_s: float) -> None:
-        """Tell the load how much audio the session has heard in all."""
-        self._load.note_audio(self._session_id, heard_s - self._heard_s)
+    def note_heard(self, heard_s: float, *, is_speech: bool) -> None:
+        """Tell the load how much audio the session has heard, and if it is speech."""
+        seconds = heard_s - self._heard_s
+        self._load.note_audio(self._session_id, seconds, is_speech=is_speech)
         self._heard_s = heard_s
 
     def leave(self) -> None:
@@ -70,20 +76,37 @@ class Shedding:
         self._partial_at_s = at_s
         return False
 
+    @property
+    def adaptation(self) -> Adaptation:
+        """Say what the session itself gives up now."""
+        pressure = self._load.pressure
+        return Adaptation(
+            speculates=pressure.speculates,
+            partial_window_s=pressure.partial_window_s,
+            retries=pressure.retries,
+        )
+
     def news(self) -> Warned | None:
         """Return what the client should know that it has not been told."""
-        pressure = self._load.pressure
-        if pressure == self._told:
+        warning = self._warning(self._load.pressure)
+        if warning == self._told:
             return None
-        self._told = pressure
+        self._told = warning
+        return warning
+
+    def _warning(self, pressure: Pressure) -> Warned:
         step_ms = round(self._step_ms * pressure.step_factor)
         return Warned("overload", self._message(pressure), step_ms)
 
     def _message(self, pressure: Pressure) -> str:
         if pressure.small_finals:
             return "the server is busy: a smaller model may decode finals"
+        if not pressure.retries:
+            return "the server is busy: partials at pauses only, finals decoded once"
         if self._place >= pressure.partial_share:
             return "the server is busy: partials at pauses only"
         if pressure.step_factor > 1.0:
             return "the server is busy: fewer partials"
+        if not pressure.speculates:
+            return "the server is busy: finals may come a little later"
         return "the server is no longer busy"

@@ -78,7 +78,19 @@ class PeerSocket(web.WebSocketResponse):
             with suppress(ConnectionError):
                 for text in self.last_words(reason):
                     await self.send_str(text)
-        return await super().close(code=code, message=message, drain=drain)
+        try:
+            return await super().close(code=code, message=message, drain=drain)
+        finally:
+            self.stop_heartbeat()
+
+    def stop_heartbeat(self) -> None:
+        """
+        Ask no more whether the peer is there.
+
+        aiohttp starts its timers again when the peer's close frame comes in, and never
+        stops them for a peer that vanished; they hold the request for a minute.
+        """
+        self._cancel_heartbeat()
 
 
 def is_answered(socket: FrameSocket) -> bool:

@@ -69,6 +69,7 @@ class FileTranscription:
             metrics=shared.metrics,
             log=log,
             shedding=shared.shedding(session_id),
+            on_settled=shared.note_settled,
         )
         self._pump = SessionPump(
             shared.open_session(options),

@@ -1,17 +1,15 @@
 """Serve a WebSocket dialect: what is checked before the upgrade, and the connection."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aiohttp import web
 
 from whispercpp_ws.config import LimitConfig
-from whispercpp_ws.errors import Draining
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.protocols.native import NativeDialect
 from whispercpp_ws.server.connection import Connection
 from whispercpp_ws.server.credentials import Credentials
+from whispercpp_ws.server.entry import admitted
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
 from whispercpp_ws.server.pump import Log
 from whispercpp_ws.server.socket import PeerSocket, bound_send_buffer
@@ -48,7 +46,7 @@ async def serve_dialect(
     assert transport is not None, "aiohttp runs a handler only while connected"
     grant = credentials.grant(request, shared)
     limits = limits or shared.config.limits
-    with admitted(shared):
+    with admitted(shared, grant, may_resume=limits.resume_grace_s > 0) as entry:
         socket = PeerSocket(limits, credentials.subprotocols)
         await socket.prepare(request)
         bound_send_buffer(transport)
@@ -57,11 +55,14 @@ async def serve_dialect(
             shared,
             dialect=dialect,
             limits=limits,
-            grant=grant,
+            entry=entry,
             abort=transport.abort,
             log=Log(_LOGGER, {"request_id": request[REQUEST_ID]}),
         )
-        await serve_connection(connection, shared)
+        try:
+            await serve_connection(connection, shared)
+        finally:
+            socket.stop_heartbeat()
     return socket
 
 
@@ -72,21 +73,3 @@ async def serve_connection(connection: Connection, shared: Shared) -> None:
         await connection.run()
     finally:
         shared.leave(connection)
-
-
-@contextmanager
-def admitted(shared: Shared) -> Iterator[None]:
-    """Count a connection within the block; raises Overloaded or Draining."""
-    if shared.is_draining:
-        raise Draining("the server is shutting down; connect again")
-    shared.count.enter()
-    shared.metrics.connections.set(shared.count.open)
-    try:
-        number = shared.load.admit()
-        try:
-            yield
-        finally:
-            shared.load.note_gone(number)
-    finally:
-        shared.count.leave()
-        shared.metrics.connections.set(shared.count.open)

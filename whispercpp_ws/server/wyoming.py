@@ -14,9 +14,10 @@ from whispercpp_ws import __version__
 from whispercpp_ws.errors import ConfigError, PeerError, SpeechError
 from whispercpp_ws.protocols.wyoming import Served, WyomingDialect
 from whispercpp_ws.server.connection import Connection
+from whispercpp_ws.server.entry import admitted
 from whispercpp_ws.server.keys import Shared
 from whispercpp_ws.server.pump import Log
-from whispercpp_ws.server.websocket import admitted, serve_connection
+from whispercpp_ws.server.websocket import serve_connection
 
 
 MAX_HEADER_BYTES = 65_536
@@ -134,7 +135,7 @@ async def _serve(
 ) -> None:
     info = shared.decoder.info
     limits = replace(shared.config.limits, resume_grace_s=0)
-    with admitted(shared):
+    with admitted(shared) as entry:
         socket = WyomingSocket(reader, writer, max_payload_bytes=limits.max_frame_bytes)
         served = Served(info.model, info.languages, __version__)
         connection = Connection(
@@ -142,7 +143,7 @@ async def _serve(
             shared,
             dialect=WyomingDialect(served, shared.defaults),
             limits=limits,
-            grant=None,
+            entry=entry,
             abort=writer.transport.abort,
             log=Log(_LOGGER, {"request_id": secrets.token_hex(8)}),
         )

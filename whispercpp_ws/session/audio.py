@@ -10,6 +10,8 @@ from whispercpp_ws.errors import BadAudio
 from whispercpp_ws.events import AudioFormat, Encoding
 
 
+LEAST_ROOM_SAMPLES = 2_000
+"""Free in a sample store when it is made anew; every idle session has one."""
 BLOCK_MS = 20
 """Audio is decoded in whole blocks, so that chunking cannot change a sample."""
 
@@ -132,7 +134,7 @@ class SampleBuffer:
     def __init__(self) -> None:
         self._first = 0
         self._end = 0
-        self._store = np.empty(16_000, np.float32)
+        self._store = np.empty(0, np.float32)
 
     @property
     def first(self) -> int:
@@ -161,11 +163,16 @@ class SampleBuffer:
         # Half the store: each sample is then moved once on average.
         if before - self._first >= len(self._store) // 2:
             kept = self._store[before - self._first : self._end - self._first].copy()
-            self._store = np.empty(max(16_000, 2 * len(kept)), np.float32)
+            self._store = np.empty(_room_for(len(kept)), np.float32)
             self._store[: len(kept)] = kept
             self._first = before
 
     def _grow(self, needed: int) -> None:
-        grown = np.empty(2 * needed, np.float32)
+        grown = np.empty(_room_for(needed), np.float32)
         grown[: self._end - self._first] = self._store[: self._end - self._first]
         self._store = grown
+
+
+def _room_for(samples: int) -> int:
+    """Return the size of a store that is to hold so many samples, and some more."""
+    return samples + max(LEAST_ROOM_SAMPLES, samples // 2)

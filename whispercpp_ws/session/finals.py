@@ -19,24 +19,31 @@ from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
 
 def take_decode(
-    asked: Asked, hypothesis: Hypothesis, earlier: Sequence[Word] = ()
+    asked: Asked,
+    hypothesis: Hypothesis,
+    earlier: Sequence[Word] = (),
+    *,
+    may_retry: bool = True,
 ) -> bool:
     """
     Keep the decode of a part, or have it decoded once more.
 
     `earlier` are the last words of the utterance before this one, as published.
-    Returns whether it was kept; a guard that trips asks for a second decode, once.
+    Returns whether it was kept; a guard that trips asks for a second decode, once,
+    if it may.
     """
     part = asked.part
     if asked.context_s:
         whole = check(hypothesis, speech_s=asked.seconds)
-        if whole.tripped or (whole.is_cut and not hypothesis.looped):
+        is_unsound = whole.tripped or (whole.is_cut and not hypothesis.looped)
+        if may_retry and is_unsound:
             part.retried = True
             return False
         before = _said_before(asked) or earlier
         hypothesis = without_context(hypothesis, asked.context_s, before)
     checked = _check(asked, hypothesis)
-    if checked.tripped and not checked.dropped and not part.retried:
+    can_retry = may_retry and not part.retried
+    if can_retry and checked.tripped and not checked.dropped:
         part.retried, part.doubted = True, (hypothesis, checked)
         return False
     part.hear(*_better(part.doubted, (hypothesis, checked)), asked.end)

@@ -66,6 +66,8 @@ class DecodePlanner:
         endpointer: Endpointer,
         languages: LanguageMemory,
     ) -> None:
+        self.speculates = True
+        """Whether finals are asked for ahead, in a pause that may be the last."""
         self._prompt = ""
         self._prompt_end = 0
         self._tuning = tuning
@@ -128,7 +130,8 @@ class DecodePlanner:
     def _ahead(self, utterance: Utterance) -> DecodeRequest | None:
         """Ask for what will be the last part if the silence lasts."""
         part = utterance.open_part
-        if part is None or self._endpointer.phase is not Phase.PAUSE:
+        is_pause = self._endpointer.phase is Phase.PAUSE
+        if part is None or not is_pause or not self.speculates:
             return None
         if self._endpointer.silence_samples < self._tail(utterance):
             return None
@@ -261,8 +264,15 @@ class DecodePlanner:
         self._last_id += 1
         self._out[self._last_id] = asked
         samples = self._buffer.slice(asked.start, asked.end)
-        model = asked.utterance.options.model
-        return DecodeRequest(self._last_id, priority, samples, options, model)
+        utterance = asked.utterance
+        return DecodeRequest(
+            self._last_id,
+            priority,
+            samples,
+            options,
+            model=utterance.options.model,
+            utterance=utterance.number,
+        )
 
     def _is_out(self, *purposes: Purpose) -> bool:
         return any(asked.purpose in purposes for asked in self._out.values())

@@ -29,6 +29,7 @@ from whispercpp_ws.events import (
     SpeechEnded,
     SpeechStarted,
 )
+from whispercpp_ws.session.adaptation import Adaptation
 from whispercpp_ws.session.audio import PcmReader, SampleBuffer
 from whispercpp_ws.session.endpoint import (
     HYSTERESIS_FRAMES,
@@ -72,6 +73,7 @@ class Session:
             endpointer=self._endpointer,
             languages=self._languages,
         )
+        self._adaptation = Adaptation()
         self._events: list[Event] = []
         self._waiting: deque[Utterance] = deque()
         self._open: Utterance | None = None
@@ -128,6 +130,11 @@ class Session:
         self._options = replace(self._options, **changed)
         if self._open is None:
             self._endpointer.endpoint_ms = self._options.endpoint_ms
+
+    def adapt(self, adaptation: Adaptation) -> None:
+        """Ask for less, or for more again, from the next decode on."""
+        self._adaptation = adaptation
+        self._planner.speculates = adaptation.speculates
 
     def receive_hypothesis(self, request_id: int, hypothesis: Hypothesis) -> None:
         """Take the result of a decode; a stale id is ignored."""
@@ -289,7 +296,9 @@ class Session:
     def _move_on(self, asked: Asked, stable: Sequence[Word]) -> None:
         """Start the next partial window behind stable words, all but the last few."""
         passed = len(stable) - self._tuning.overlap_words
-        if asked.seconds < self._tuning.partial_window_s or passed <= 0:
+        longest_s = self._adaptation.partial_window_s
+        window_s = min(self._tuning.partial_window_s, longest_s)
+        if asked.seconds < window_s or passed <= 0:
             return
         moved = round(stable[passed - 1].end_s * SAMPLE_RATE)
         asked.utterance.partial_start = asked.start + moved
@@ -298,7 +307,8 @@ class Session:
     def _take_final(self, asked: Asked, hypothesis: Hypothesis) -> None:
         """Keep the decode of a part; of an open utterance it is a partial too."""
         utterance, part = asked.utterance, asked.part
-        is_kept = take_decode(asked, hypothesis, self._said)
+        may_retry = self._adaptation.retries
+        is_kept = take_decode(asked, hypothesis, self._said, may_retry=may_retry)
         if is_kept and utterance is self._open and part.checked is not None:
             if part.is_decoded:
                 utterance.agreement.close_part(part.checked.words)
@@ -367,7 +377,7 @@ class Session:
         # Speech is noticed a little after it started.
         onset = HYSTERESIS_FRAMES * FRAME_SAMPLES
         longest = self._tuning.context_gap_s * SAMPLE_RATE + onset
-        if self._open is None and silence > longest:
+        if self._open is None and (silence > longest or not self._utterances):
             return 0
         return round(self._tuning.context_s * SAMPLE_RATE)
 

@@ -67,6 +67,11 @@ class ServerProcess:
                 raise BenchError(f"{command[0]}: {error.strerror}") from error
         return cls(process, log)
 
+    @property
+    def pid(self) -> int:
+        """Process id of the program itself."""
+        return self._process.pid
+
     async def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """
         Wait until the output has a match, and return it.

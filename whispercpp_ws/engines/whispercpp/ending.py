@@ -13,8 +13,8 @@ CLOSE = 4.0
 was 0.1 to 3.3 behind there and 7 to 17 inside of sentences."""
 
 COPIED_TOKENS = 8
-"""Tokens said again in the same order, from where the text could have ended, that make a
-loop. "Press one for ... Press two for ..." shares 3."""
+"""Tokens said again in the same order, from where the text could have ended, that make
+a loop. "Press one for ... Press two for ..." shares 3."""
 
 
 class RepeatStop:

@@ -308,11 +308,24 @@ class _Parser:
     def _skip_tokens(self, header: ModelHeader) -> int:
         count = self._int("token table")
         self._range("token count", count, MIN_TOKENS, header.n_vocab)
+        left, read = self._size - self._offset, self._file.read
+        # Inlined, and only what is wrong is read again by the methods that say so: with
+        # them 51,865 tokens took a fifth of an engine's start.
         for _ in range(count):
-            length = self._int("token table")
-            self._range("token length", length, 0, MAX_TOKEN_BYTES)
-            self._read(length, "token table")
+            length = int.from_bytes(read(4), "little", signed=True)
+            left -= 4 + length
+            if not 0 <= length <= MAX_TOKEN_BYTES or left < 0:
+                self._refuse_token(self._size - left - 4 - length)
+            read(length)
+        self._offset = self._size - left
         return count
+
+    def _refuse_token(self, offset: int) -> NoReturn:
+        """Say what is wrong with the token that begins at an offset."""
+        self._offset = self._file.seek(min(offset, self._size))
+        length = self._int("token table")
+        self._range("token length", length, 0, MAX_TOKEN_BYTES)
+        self._refuse_end(length, "token table")
 
     def _tensors(self, header: ModelHeader) -> Iterator[TensorEntry]:
         missing = expected_tensors(header)
