@@ -34,6 +34,7 @@ from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.server.websocket import serve_native
+from whispercpp_ws.server.whisperlive import whisperlive_listening
 from whispercpp_ws.server.wyoming import wyoming_listening
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
@@ -82,6 +83,8 @@ def create_app(
     app.add_routes(_routes())
     if config.listen.wyoming_port:
         app.cleanup_ctx.append(_wyoming)
+    if config.listen.whisperlive_port:
+        app.cleanup_ctx.append(_whisperlive)
     if models is not None:
         app.add_routes(ModelAdmin(models, token=config.tokens.admin_key).routes())
     return app
@@ -103,6 +106,11 @@ async def _drop_sessions(app: web.Application) -> None:
 async def _wyoming(app: web.Application) -> AsyncIterator[None]:
     listen = app[SHARED].config.listen
     async with wyoming_listening(app[SHARED], listen.host, listen.wyoming_port):
+        yield
+
+
+async def _whisperlive(app: web.Application) -> AsyncIterator[None]:
+    async with whisperlive_listening(app[SHARED], app[SHARED].config.listen):
         yield
 
 
