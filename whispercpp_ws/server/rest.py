@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -47,9 +48,10 @@ async def infer(request: web.Request) -> web.StreamResponse:
         part = Part(asked.offset_s, asked.duration_s)
         with open_upload(upload.file()) as file:
             work = FileTranscription(file, asked.options, shared, _log(request))
-            recording = await transcribed(work, part)
-        body = whispercpp_http.write_body(recording, asked)
-        return _response(body)
+            heard = await transcribed(work, part)
+            # The original tells the length of the file, not of the part.
+            recording = replace(heard, seconds=file.seconds)
+        return _response(whispercpp_http.write_body(recording, asked))
 
 
 async def allow_posts(_request: web.Request) -> web.Response:
@@ -162,7 +164,13 @@ def _log(request: web.Request) -> Log:
 
 
 def _response(body: Body) -> web.Response:
-    return web.Response(text=body.text, content_type=body.content_type, charset="utf-8")
+    is_text = body.content_type in {"text/html", "text/plain"}
+    return web.Response(
+        body=body.text.encode(),
+        content_type=body.content_type,
+        # As the originals: JSON and captions are UTF-8 without being told.
+        charset="utf-8" if is_text else None,
+    )
 
 
 ROUTES = (
