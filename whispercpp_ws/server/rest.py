@@ -11,9 +11,10 @@ from whispercpp_ws.errors import BadMessage, ModelNotInCatalog, SpeechError
 from whispercpp_ws.models import catalog
 from whispercpp_ws.protocols import openai_rest, whispercpp_http
 from whispercpp_ws.protocols.recording import Body
+from whispercpp_ws.server.admin import check_admin, is_admin
 from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
-from whispercpp_ws.server.negotiate import check_model
+from whispercpp_ws.server.negotiate import check_model, is_named
 from whispercpp_ws.server.pump import Log
 from whispercpp_ws.server.refusals import answering, openai_error, whispercpp_error
 from whispercpp_ws.server.transcription import (
@@ -63,13 +64,23 @@ async def allow_posts(_request: web.Request) -> web.Response:
 
 @answering(whispercpp_error)
 async def load(request: web.Request) -> web.StreamResponse:
-    """Answer `/load`: by catalogue name only, and only what is loaded already."""
-    async with _received(request) as (upload, shared):
+    """
+    Answer `/load`: make a model of the catalogue the default, as `models use` does.
+
+    Whoever may not change models may still ask for the one that is the default.
+    """
+    key = request.app[SHARED].config.tokens.admin_key
+    credentials = None if is_admin(request, key) else _BEARER
+    async with _received(request, credentials) as (upload, shared):
         name = upload.fields.get("model", [""])[-1]
         if not name:
             raise BadMessage("no 'model' field in the request", field="model")
         _check_known(name)
-        check_model(name, shared.decoder.info)
+        if shared.models is None:
+            check_model(name, shared.decoder.info)
+        elif not is_named(name, shared.decoder.info):
+            check_admin(request, key)
+            await shared.models.use(name)
     return web.Response(text="Load was successful!", content_type="application/text")
 
 
@@ -144,10 +155,13 @@ async def _stream(request: web.Request, work: FileTranscription) -> web.StreamRe
 
 
 @asynccontextmanager
-async def _received(request: web.Request) -> AsyncIterator[tuple[Upload, Shared]]:
-    """Check the token, count the request, and read its form."""
+async def _received(
+    request: web.Request, credentials: Credentials | None = _BEARER
+) -> AsyncIterator[tuple[Upload, Shared]]:
+    """Check the token, where one is asked for, count the request, read its form."""
     shared = request.app[SHARED]
-    _BEARER.required_grant(request, shared)
+    if credentials is not None:
+        credentials.required_grant(request, shared)
     work = Uploading()
     with admitted(shared):
         shared.enter(work)
