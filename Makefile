@@ -100,8 +100,8 @@ clients: $(CLIENTS)/installed $(CLIENTS)/installed-node
 
 $(CLIENTS)/installed: $(CLIENT_LISTS)/requirements.txt \
 		$(CLIENT_LISTS)/requirements.no-deps.txt | $(VENV)/made
-	@echo 'Installing clients of other servers into $(@D) ...'
-	@$(BIN)/python -m venv $(@D)
+	@echo 'Installing clients of other servers into $(@D) (about 1 GB) ...'
+	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m $(QUIET_PIP) --requirement $<
 	@$(@D)/bin/python -m $(QUIET_PIP) --no-deps \
 		--requirement $(CLIENT_LISTS)/requirements.no-deps.txt

@@ -83,7 +83,8 @@ def test_key_terms_and_keywords_are_a_prompt() -> None:
     [
         ({}, 600),
         ({"endpointing": ["true"]}, 600),
-        ({"endpointing": ["10"]}, 200),
+        ({"endpointing": ["25"]}, 600),
+        ({"endpointing": ["200"]}, 200),
         ({"endpointing": ["false"]}, 5000),
         ({"endpointing": ["300"], "utterance_end_ms": ["1000"]}, 1000),
     ],

@@ -120,12 +120,17 @@ def _keyterms(query: Query) -> str:
 
 
 def _endpoint_ms(query: Query, default: int) -> int:
-    """Take the silence that ends an utterance; Deepgram's 10 ms are raised to ours."""
+    """
+    Take the silence that ends an utterance.
+
+    Deepgram's own 10 ms and livekit's 25 mean "at once", which would cut a sentence
+    into single words here: what is too short is left to the server.
+    """
     text = _last(query, "utterance_end_ms") or _last(query, "endpointing", "true")
     if text.lower() in {"true", "false"}:
         return MAX_ENDPOINT_MS if text.lower() == "false" else default
     wanted = _number("endpointing", text, low=0, high=60_000)
-    return min(max(wanted, MIN_ENDPOINT_MS), MAX_ENDPOINT_MS)
+    return min(wanted, MAX_ENDPOINT_MS) if wanted >= MIN_ENDPOINT_MS else default
 
 
 def _whole(query: Query, name: str, default: int, *, low: int, high: int) -> int:
