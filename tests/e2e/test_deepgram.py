@@ -1,6 +1,7 @@
 """Deepgram's own Python SDK, against the server."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,21 @@ async def test_the_sdk_gets_interim_and_final_results(
     assert [m for m in finals if m.from_finalize]
     assert messages[-1].type == "Metadata"
     assert wrong_words(text) <= 1
+
+
+@proves("Deepgram prerecorded", "a file, utterances, words", "deepgram-sdk")
+async def test_the_sdk_gets_the_text_of_a_file(
+    server: RunningServer, jfk_wav: Path
+) -> None:
+    wav = await asyncio.to_thread(jfk_wav.read_bytes)
+    said = await sdk_client(server.port).listen.v1.media.transcribe_file(
+        request=wav, model="nova-3", language="en", utterances=True, smart_format=True
+    )
+    best = said.results.channels[0].alternatives[0]
+    assert wrong_words(best.transcript) <= 1
+    assert [word.punctuated_word for word in best.words] == best.transcript.split()
+    assert len(said.results.utterances) > 1
+    assert said.metadata.duration == pytest.approx(11.0)
 
 
 @proves("Deepgram live", "ranges follow on each other", "deepgram-sdk")

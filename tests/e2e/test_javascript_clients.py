@@ -52,3 +52,13 @@ async def test_deepgrams_sdk_hears_a_stream_to_its_end(
     assert wrong_words(" ".join(heard)) <= 1
     assert [m for m in finals if m["from_finalize"]]
     assert said["messages"][-1]["type"] == "Metadata"
+
+
+@proves("Deepgram prerecorded", "a file, utterances", "@deepgram/sdk (npm)")
+async def test_deepgrams_sdk_gets_the_text_of_a_file(
+    server: RunningServer, jfk_wav: Path
+) -> None:
+    said = await run_client("deepgram_client.mjs", "file", server.port, jfk_wav)
+    results = said["results"]
+    assert wrong_words(results["channels"][0]["alternatives"][0]["transcript"]) <= 1
+    assert len(results["utterances"]) > 1

@@ -47,7 +47,7 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
         BadMessage: a value is wrong, or asks for what this server cannot do.
     """
     for name in REFUSED:
-        if _last(query, name, "false").lower() != "false":
+        if is_asked_for(query, name):
             raise BadMessage.expected(name, "false: not served here", query[name][-1])
     has_format = "encoding" in query or "sample_rate" in query
     interim = _flag(query, "interim_results")
@@ -65,6 +65,11 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
         vad_events=_flag(query, "vad_events"),
         utterance_end=interim and "utterance_end_ms" in query,
     )
+
+
+def is_asked_for(query: Query, name: str) -> bool:
+    """Tell whether a parameter is there and says anything but "false"."""
+    return _last(query, name, "false").lower() != "false"
 
 
 def error_body(error: SpeechError, request_id: str) -> str:

@@ -16,6 +16,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.admin import ModelAdmin
 from whispercpp_ws.server.decoder import Decoder, Models
+from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
     page_or_vosk,
     serve_deepgram,
@@ -118,6 +119,7 @@ def _routes() -> list[web.RouteDef]:
     fixed = [
         web.get("/stt", serve_native),
         web.get("/v1/listen", serve_deepgram),
+        web.post("/v1/listen", serve_deepgram_file),
         web.get("/v1/realtime", serve_realtime),
         web.get("/asr", serve_whisperlivekit),
         *ROUTES,

@@ -1,8 +1,8 @@
 """The HTTP dialects: a file comes in a form, its text goes back."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from aiohttp import hdrs, web
@@ -48,11 +48,11 @@ async def infer(request: web.Request) -> web.StreamResponse:
         asked = whispercpp_http.read_form(upload.fields, shared.defaults)
         part = Part(asked.offset_s, asked.duration_s)
         with open_upload(upload.file()) as file:
-            work = FileTranscription(file, asked.options, shared, _log(request))
+            work = FileTranscription(file, asked.options, shared, log_of(request))
             heard = await transcribed(work, part)
             # The original tells the length of the file, not of the part.
             recording = replace(heard, seconds=file.seconds)
-        return _response(whispercpp_http.write_body(recording, asked))
+        return written(whispercpp_http.write_body(recording, asked))
 
 
 async def allow_posts(_request: web.Request) -> web.Response:
@@ -126,11 +126,11 @@ async def _openai(request: web.Request, *, translate: bool) -> web.StreamRespons
     async with _received(request) as (upload, shared):
         ask = openai_rest.read_form(upload.fields, shared.defaults, translate=translate)
         with open_upload(upload.file()) as file:
-            work = FileTranscription(file, ask.options, shared, _log(request))
+            work = FileTranscription(file, ask.options, shared, log_of(request))
             if ask.is_streamed:
                 return await _stream(request, work)
             recording = await transcribed(work)
-        return _response(openai_rest.write_body(recording, ask))
+        return written(openai_rest.write_body(recording, ask))
 
 
 async def _stream(request: web.Request, work: FileTranscription) -> web.StreamResponse:
@@ -159,25 +159,33 @@ async def _received(
     request: web.Request, credentials: Credentials | None = _BEARER
 ) -> AsyncIterator[tuple[Upload, Shared]]:
     """Check the token, where one is asked for, count the request, read its form."""
-    shared = request.app[SHARED]
     if credentials is not None:
-        credentials.required_grant(request, shared)
-    work = Uploading()
+        credentials.required_grant(request, request.app[SHARED])
+    with taken_in(request) as shared:
+        limit = shared.config.limits.max_upload_bytes
+        async with uploaded(request, max_bytes=limit) as upload:
+            yield upload, shared
+
+
+@contextmanager
+def taken_in(request: web.Request) -> Iterator[Shared]:
+    """Count a request that a drain waits for; raises Overloaded or Draining."""
+    shared, work = request.app[SHARED], Uploading()
     with admitted(shared):
         shared.enter(work)
         try:
-            limit = shared.config.limits.max_upload_bytes
-            async with uploaded(request, max_bytes=limit) as upload:
-                yield upload, shared
+            yield shared
         finally:
             shared.leave(work)
 
 
-def _log(request: web.Request) -> Log:
+def log_of(request: web.Request) -> Log:
+    """Return a log whose lines carry the request's name."""
     return Log(_LOGGER, {"request_id": request[REQUEST_ID]})
 
 
-def _response(body: Body) -> web.Response:
+def written(body: Body) -> web.Response:
+    """Return a body as a response."""
     is_text = body.content_type in {"text/html", "text/plain"}
     return web.Response(
         body=body.text.encode(),
