@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import replayed, steps_of, transcripts
+from tests.protocols.transcripts import received, replayed, steps_of, transcripts
 from whispercpp_ws.errors import BadMessage, Draining, PeerError, SessionTooLong
 from whispercpp_ws.events import (
     AudioFormat,
@@ -137,10 +137,7 @@ def test_any_frames_are_taken_or_the_peers_error(frames: list[str | bytes]) -> N
     dialect = WhisperLiveDialect()
     for frame in [OPTIONS, *frames] if len(frames) % 2 else frames:
         try:
-            if isinstance(frame, bytes):
-                dialect.receive_binary(frame)
-            else:
-                dialect.receive_text(frame)
+            received(dialect, frame)
         except PeerError as error:
             assert dialect.send_event(Failed(error))
 
