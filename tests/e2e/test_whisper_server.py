@@ -32,6 +32,8 @@ def theirs(base_model: Path) -> Iterator[str]:
         pytest.skip(f"needs whisper.cpp's own server: make {BUILT}")
     port = free_port()
     options = ["--model", str(base_model), "--host", "127.0.0.1", "--port", str(port)]
+    # Its threads wait for each other by spinning: on a busy machine, for minutes.
+    options += ["--threads", "1"]
     with subprocess.Popen([program, *options], stderr=subprocess.DEVNULL) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(url)
