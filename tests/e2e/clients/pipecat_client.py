@@ -27,8 +27,9 @@ RATE = 16_000
 CHUNK_BYTES = 1280
 """40 ms."""
 PACE_S = 0.02
-QUIET_S = 10.0
-"""Without a text for this long after the end, everything was said."""
+QUIET_S = 30.0
+"""Without a text for this long after the end, everything was said; a busy machine may
+take half of it."""
 CONNECT_S = 2.0
 """Audio before the connection is open is dropped by these services."""
 
