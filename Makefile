@@ -34,7 +34,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 MIC ?=
 
 .PHONY: run mic test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines numbers compatibility
+.PHONY: bench-baselines numbers compatibility clients
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -98,8 +98,31 @@ $(BASELINES)/base/model.bin: | $(VENV)/installed
 	@echo 'Fetching the CTranslate2 files of base into $(@D) ...'
 	@$(BIN)/python -m scripts.bench.baselines.weights $(@D)
 
+# Clients of other servers that are no Python packages, or have needs of their own:
+# see tests/e2e/foreign.py. Those of Node are left out where there is no npm.
+CLIENTS := build/clients
+CLIENT_LISTS := tests/e2e/clients
+clients: $(CLIENTS)/installed $(CLIENTS)/installed-node
+
+$(CLIENTS)/installed: $(CLIENT_LISTS)/requirements.txt \
+		$(CLIENT_LISTS)/requirements.no-deps.txt | $(VENV)/made
+	@echo 'Installing clients of other servers into $(@D) (about 1 GB) ...'
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m $(QUIET_PIP) --requirement $<
+	@$(@D)/bin/python -m $(QUIET_PIP) --no-deps \
+		--requirement $(CLIENT_LISTS)/requirements.no-deps.txt
+	@touch $@
+
+$(CLIENTS)/installed-node: $(CLIENT_LISTS)/package.json
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then \
+		echo 'Installing clients of other servers into $(<D)/node_modules ...'; \
+		npm install --prefix $(<D) --no-package-lock --no-audit --no-fund --silent \
+		&& touch $@; \
+	else echo 'No npm here: clients that run in Node are left out.' >&2; fi
+
 # Tries the clients of other servers, and writes README's table of what works.
-compatibility: $(VENV)/installed-dev test-models
+compatibility: $(VENV)/installed-dev test-models clients
 	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e
 	$(BIN)/python -m tests.test_docs
 

@@ -3,17 +3,18 @@ Write down which clients of other servers were tried, and what came of it.
 
 A test says what it proves with `@proves(dialect, feature, package)`. `make
 compatibility` runs them and writes what passed to `compatibility.json`, of which
-README's table is made.
+README's table is made. What was skipped, for want of a client, is not in it.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from tests.e2e.foreign import client_version
 
 
 RESULTS = Path(__file__).parent / "compatibility.json"
@@ -52,12 +53,15 @@ class Recorder:
         for marker in item.iter_markers("proves"):
             dialect, feature, package = marker.args
             key = (dialect, package, feature)
-            self._works[key] = self._works.get(key, True) and report.passed
+            if not report.skipped:
+                self._works[key] = self._works.get(key, True) and report.passed
+            elif report.when == "call":
+                self._works.pop(key, None)
 
     def pytest_sessionfinish(self) -> None:
         """Write the file, in an order that does not change."""
         proofs = sorted(
-            Proof(dialect, package, version(package), feature, works)
+            Proof(dialect, package, client_version(package), feature, works)
             for (dialect, package, feature), works in self._works.items()
         )
         lines = ",\n".join(json.dumps(asdict(proof)) for proof in proofs)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,14 @@ class RunningServer:
 
     def engine_hosts(self) -> list[psutil.Process]:
         return list(self.process.children())
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def start_server(models_dir: Path, *options: str) -> Iterator[RunningServer]:

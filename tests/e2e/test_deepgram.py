@@ -1,8 +1,10 @@
 """Deepgram's own Python SDK, against the server."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.compatibility import proves
@@ -19,7 +21,7 @@ pytestmark = [
 ]
 
 
-def sdk_client(port: int) -> Any:
+def sdk_client(port: int, **options: Any) -> Any:
     """Make a client as its users do for a server of their own."""
     from deepgram import AsyncDeepgramClient
     from deepgram.environment import DeepgramClientEnvironment
@@ -28,11 +30,16 @@ def sdk_client(port: int) -> Any:
     environment = DeepgramClientEnvironment(
         base=http, production=ws, agent=ws, agent_rest=http
     )
-    return AsyncDeepgramClient(api_key="x", environment=environment)
+    return AsyncDeepgramClient(api_key="x", environment=environment, **options)
 
 
-async def collect(socket: Any, messages: list[Any]) -> None:
-    messages.extend([message async for message in socket])
+async def collect(
+    socket: Any, messages: list[Any], has_interim: asyncio.Event | None = None
+) -> None:
+    async for message in socket:
+        messages.append(message)
+        if has_interim and message.type == "Results" and not message.is_final:
+            has_interim.set()
 
 
 @proves(
@@ -52,11 +59,14 @@ async def test_the_sdk_gets_interim_and_final_results(
         interim_results="true",
         vad_events="true",
     ) as socket:
-        listener = asyncio.create_task(collect(socket, messages))
+        has_interim = asyncio.Event()
+        listener = asyncio.create_task(collect(socket, messages, has_interim))
         await socket.send_keep_alive()
-        for chunk in cut(jfk_pcm, 3200):
+        # In the middle of a sentence, where a busy machine has time to catch up.
+        await socket.send_media(jfk_pcm[:64_000])
+        await has_interim.wait()
+        for chunk in cut(jfk_pcm[64_000:], 3200):
             await socket.send_media(chunk)
-            await asyncio.sleep(0.02)
         await socket.send_finalize()
         await socket.send_close_stream()
         await listener
@@ -69,6 +79,28 @@ async def test_the_sdk_gets_interim_and_final_results(
     assert [m for m in finals if m.from_finalize]
     assert messages[-1].type == "Metadata"
     assert wrong_words(text) <= 1
+
+
+@proves("Deepgram prerecorded", "a file, utterances, words", "deepgram-sdk")
+async def test_the_sdk_gets_the_text_of_a_file(
+    server: RunningServer, jfk_wav: Path
+) -> None:
+    wav = await asyncio.to_thread(jfk_wav.read_bytes)
+    # The SDK would leave its own one open.
+    async with httpx.AsyncClient(timeout=120) as http:
+        media = sdk_client(server.port, httpx_client=http).listen.v1.media
+        said = await media.transcribe_file(
+            request=wav,
+            model="nova-3",
+            language="en",
+            utterances=True,
+            smart_format=True,
+        )
+    best = said.results.channels[0].alternatives[0]
+    assert wrong_words(best.transcript) <= 1
+    assert [word.punctuated_word for word in best.words] == best.transcript.split()
+    assert len(said.results.utterances) > 1
+    assert said.metadata.duration == pytest.approx(11.0)
 
 
 @proves("Deepgram live", "ranges follow on each other", "deepgram-sdk")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
+from tests.e2e.foreign import run_client
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import resampled, wrong_words
 
@@ -82,3 +84,22 @@ async def test_without_turn_detection_a_commit_is_one_item(
     completed = [event for event in events if event.type == COMPLETED]
     assert len(completed) == 1
     assert wrong_words(completed[0].transcript) <= 1
+
+
+@proves("OpenAI Realtime", "turns of a voice pipeline", "openai-agents")
+async def test_the_agents_package_hears_turns_and_ends(
+    server: RunningServer, jfk_pcm: bytes, tmp_path: Path
+) -> None:
+    pcm = tmp_path / "jfk.pcm"
+    pcm.write_bytes(as_24_khz(jfk_pcm))
+    said = await run_client("openai_agents_client.py", server.port, pcm)
+    assert len(said["turns"]) > 1
+    assert wrong_words(" ".join(said["turns"])) <= 1
+
+
+@proves("OpenAI Realtime", "subprotocols of browsers", "ws (npm)")
+async def test_a_browsers_subprotocols_are_answered(server: RunningServer) -> None:
+    url = f"ws://127.0.0.1:{server.port}/v1/realtime?intent=transcription"
+    key = "openai-insecure-api-key.x"
+    said = await run_client("websocket_client.mjs", url, "realtime", key)
+    assert said == {"protocol": "realtime"}

@@ -1,6 +1,5 @@
 """The `wyoming` package's own client, as Home Assistant uses it."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info
 
 from tests.e2e.compatibility import proves
-from tests.e2e.conftest import start_server
+from tests.e2e.conftest import free_port, start_server
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import wrong_words
 
@@ -23,9 +22,7 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def wyoming_port(base_model: Path) -> Iterator[int]:
     """Start a server that listens for Wyoming too."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     for _ in start_server(base_model.parent, "--wyoming-port", str(port)):
         yield port
 

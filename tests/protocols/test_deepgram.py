@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import replayed, steps_of, transcripts
+from tests.protocols.transcripts import received, replayed, steps_of, transcripts
 from whispercpp_ws.errors import (
     BadMessage,
     EngineCrashed,
@@ -83,7 +83,8 @@ def test_key_terms_and_keywords_are_a_prompt() -> None:
     [
         ({}, 600),
         ({"endpointing": ["true"]}, 600),
-        ({"endpointing": ["10"]}, 200),
+        ({"endpointing": ["25"]}, 600),
+        ({"endpointing": ["200"]}, 200),
         ({"endpointing": ["false"]}, 5000),
         ({"endpointing": ["300"], "utterance_end_ms": ["1000"]}, 1000),
     ],
@@ -197,10 +198,7 @@ def test_any_frames_are_taken_or_the_peers_error(
     dialect = listening(**RAW) if has_format else listening()
     for frame in frames:
         try:
-            if isinstance(frame, bytes):
-                dialect.receive_binary(frame)
-            else:
-                dialect.receive_text(frame)
+            received(dialect, frame)
         except PeerError as error:
             (text,) = dialect.send_event(Failed(error))
             assert json.loads(text)["type"] == "Error"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import replayed, steps_of, transcripts
+from tests.protocols.transcripts import received, replayed, steps_of, transcripts
 from whispercpp_ws.errors import BadMessage, DecodeFailed, PeerError
 from whispercpp_ws.events import Failed
 from whispercpp_ws.protocols.wyoming import Served, WyomingDialect
@@ -70,9 +70,6 @@ def test_any_events_are_taken_or_the_peers_error(frames: list[str | bytes]) -> N
     dialect = WyomingDialect(SERVED)
     for frame in frames:
         try:
-            if isinstance(frame, bytes):
-                dialect.receive_binary(frame)
-            else:
-                dialect.receive_text(frame)
+            received(dialect, frame)
         except PeerError as error:
             assert dialect.send_event(Failed(error))

@@ -34,6 +34,13 @@ def steps_of(path: Path) -> list[Step]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def received(dialect: Dialect, frame: str | bytes) -> list[Input]:
+    """Give a dialect a frame of either kind; raises PeerError."""
+    if isinstance(frame, bytes):
+        return dialect.receive_binary(frame)
+    return dialect.receive_text(frame)
+
+
 def replayed(dialect: Dialect, steps: list[Step]) -> list[Step]:
     """Feed what a transcript's client and session say; return it with the outcome."""
     said = list(_took(dialect, dialect.receive_open()))

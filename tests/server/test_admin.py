@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
+from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.server.peers import Site, finals, rest, start
@@ -121,3 +121,40 @@ async def test_a_server_that_is_not_there_or_not_ours_is_said_so(site: Site) -> 
         await loaded_models("http://127.0.0.1:1")
     with pytest.raises(ServiceError, match="expected a whispercpp-ws server"):
         await loaded_models(f"{url(site)}/client.js?")
+
+
+async def load_as_whispercpp(site: Site, name: str, **headers: str) -> int:
+    """Ask as clients of whisper.cpp's server do."""
+    form = FormData({"model": name}, default_to_multipart=True)
+    answer = await site.client.post("/load", data=form, headers=headers)
+    assert await answer.text()
+    return answer.status
+
+
+async def test_whispercpps_load_makes_a_model_the_default(site: Site) -> None:
+    assert await load_as_whispercpp(site, "small") == 200
+    assert [model.name for model in await loaded_models(url(site))] == ["small"]
+    assert await load_as_whispercpp(site, "../small") == 400
+    assert [model.name for model in await loaded_models(url(site))] == ["small"]
+
+
+async def test_strangers_load_nothing_but_what_is_the_default(site: Site) -> None:
+    proxy = {"X-Forwarded-For": "203.0.113.9"}
+    assert await load_as_whispercpp(site, "small", **proxy) == 401
+    assert await load_as_whispercpp(site, "base", **proxy) == 200
+    assert [model.name for model in await loaded_models(url(site))] == ["base-q8_0"]
+
+
+async def test_the_admin_token_loads_without_another(guarded: Site) -> None:
+    mine = {"Authorization": "Bearer secret"}
+    assert await load_as_whispercpp(guarded, "small") == 401
+    assert await load_as_whispercpp(guarded, "small", **mine) == 200
+    assert guarded.shared.decoder.info.model == "small"
+
+
+async def test_with_a_token_key_strangers_do_not_learn_the_default() -> None:
+    config = Config(tokens=TokenConfig(key="k" * 32, admin_key="secret"))
+    async for site in served(config):
+        mine = {"Authorization": "Bearer secret"}
+        assert await load_as_whispercpp(site, "base") == 401
+        assert await load_as_whispercpp(site, "base", **mine) == 200

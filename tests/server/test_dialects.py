@@ -81,13 +81,6 @@ async def test_vosk_clients_are_dropped_for_a_model_there_is_not(
     assert await close_code(socket) == 1011
 
 
-async def test_asterisks_subprotocol_is_selected(make_site: MakeSite) -> None:
-    site = await make_site()
-    socket = await site.client.ws_connect("/", protocols=("ws",))
-    assert socket.protocol == "ws"
-    await socket.close()
-
-
 @pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime", "/asr"])
 async def test_a_wrong_token_is_refused_before_the_upgrade(
     make_site: MakeSite, path: str

@@ -12,6 +12,8 @@ class ListenConfig:
     port: int = 2700
     wyoming_port: int = 0
     """TCP port of Wyoming clients; 0 serves none."""
+    whisperlive_port: int = 0
+    """TCP port of WhisperLive's clients; 0 serves none."""
     insecure: bool = False
     """Allow any other address than loopback without a token key."""
     allowed_origins: tuple[str, ...] = ()

@@ -76,6 +76,13 @@ OPTIONS = (
         "TCP port for Wyoming (Home Assistant), usually 10300; 0 serves none",
     ),
     Option(
+        "whisperlive-port",
+        "listen",
+        "whisperlive_port",
+        Whole(0, 65535),
+        "TCP port for WhisperLive, usually 9090; 0 serves none",
+    ),
+    Option(
         "insecure",
         "listen",
         "insecure",

@@ -231,7 +231,7 @@ class DeepgramDialect:
                     {
                         "transcript": text,
                         "confidence": round(confidence, 3),
-                        "words": [_word(word) for word in words],
+                        "words": [word_body(word) for word in words],
                     }
                 ]
             },
@@ -243,7 +243,8 @@ class DeepgramDialect:
         }
 
 
-def _word(word: Word) -> JsonObject:
+def word_body(word: Word) -> JsonObject:
+    """Return a word as results have it: bare, and as it is written."""
     return {
         "word": word.text.strip(_PUNCTUATION).lower(),
         "start": round(word.start_s, 3),

@@ -47,7 +47,7 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
         BadMessage: a value is wrong, or asks for what this server cannot do.
     """
     for name in REFUSED:
-        if _last(query, name, "false").lower() != "false":
+        if is_asked_for(query, name):
             raise BadMessage.expected(name, "false: not served here", query[name][-1])
     has_format = "encoding" in query or "sample_rate" in query
     interim = _flag(query, "interim_results")
@@ -65,6 +65,11 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
         vad_events=_flag(query, "vad_events"),
         utterance_end=interim and "utterance_end_ms" in query,
     )
+
+
+def is_asked_for(query: Query, name: str) -> bool:
+    """Tell whether a parameter is there and says anything but "false"."""
+    return _last(query, name, "false").lower() != "false"
 
 
 def error_body(error: SpeechError, request_id: str) -> str:
@@ -120,12 +125,17 @@ def _keyterms(query: Query) -> str:
 
 
 def _endpoint_ms(query: Query, default: int) -> int:
-    """Take the silence that ends an utterance; Deepgram's 10 ms are raised to ours."""
+    """
+    Take the silence that ends an utterance.
+
+    Deepgram's own 10 ms and livekit's 25 mean "at once", which would cut a sentence
+    into single words here: what is too short is left to the server.
+    """
     text = _last(query, "utterance_end_ms") or _last(query, "endpointing", "true")
     if text.lower() in {"true", "false"}:
         return MAX_ENDPOINT_MS if text.lower() == "false" else default
     wanted = _number("endpointing", text, low=0, high=60_000)
-    return min(max(wanted, MIN_ENDPOINT_MS), MAX_ENDPOINT_MS)
+    return min(wanted, MAX_ENDPOINT_MS) if wanted >= MIN_ENDPOINT_MS else default
 
 
 def _whole(query: Query, name: str, default: int, *, low: int, high: int) -> int:

@@ -53,7 +53,9 @@ class Inference:
     """How much of it to take; 0 takes all."""
     first_cue: int = 1
     has_times: bool = True
-    has_words: bool = True
+    has_word_times: bool = True
+    temperature: float = 0.0
+    """Said again in the answer, as the original does."""
     has_probabilities: bool = True
 
 
@@ -77,7 +79,8 @@ def read_form(form: Form, defaults: SessionOptions) -> Inference:
         duration_s=number(form, "duration", 0.0, low=0, high=MAX_MS) / 1000,
         first_cue=1 + int(number(form, "offset_n", 0.0, low=0, high=1e9)),
         has_times=has_times,
-        has_words=_flag(form, "token_timestamps", has_times),
+        has_word_times=has_times and _flag(form, "token_timestamps", True),
+        temperature=number(form, "temperature", 0.0, low=-1e9, high=1e9),
         has_probabilities=not _flag(form, "no_language_probabilities"),
     )
 
@@ -156,24 +159,21 @@ def _segment(number: int, final: Final, asked: Inference) -> JsonObject:
     body: JsonObject = {"id": number, "text": _segment_text(final)}
     if asked.has_times:
         body |= {"start": round(final.start_s, 3), "end": round(final.end_s, 3)}
-    body["tokens"] = []
-    if asked.has_words:
-        body["words"] = [_word(word) for word in final.words or ()]
     return body | {
-        "temperature": 0.0,
+        "tokens": [],
+        "words": [_word(word, asked) for word in final.words or ()],
+        "temperature": asked.temperature,
         "avg_logprob": round(math.log(max(final.confidence, 1e-6)), 4),
         "no_speech_prob": 0.0,
     }
 
 
-def _word(word: Word) -> JsonObject:
-    return {
-        "word": f" {word.text}",
-        "start": round(word.start_s, 3),
-        "end": round(word.end_s, 3),
-        "t_dtw": -1,
-        "probability": round(word.confidence, 3),
-    }
+def _word(word: Word, asked: Inference) -> JsonObject:
+    body: JsonObject = {"word": f" {word.text}"}
+    if asked.has_word_times:
+        times = {"start": round(word.start_s, 3), "end": round(word.end_s, 3)}
+        body |= {**times, "t_dtw": -1}
+    return body | {"probability": round(word.confidence, 3)}
 
 
 def _lines(recording: Recording) -> str:

@@ -49,11 +49,19 @@ class ModelAdmin:
         return web.json_response({"models": models})
 
     def _check(self, request: web.Request) -> None:
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if self._token:
-            is_ours = hmac.compare_digest(token.strip().encode(), self._token.encode())
-            allowed = scheme.lower() == "bearer" and is_ours
-        else:
-            allowed = is_from_this_machine(request)
-        if not allowed:
-            raise Unauthorized("models are changed from this machine, or by its token")
+        check_admin(request, self._token)
+
+
+def is_admin(request: web.Request, token: str) -> bool:
+    """Tell whether a request may change models; with no token, this machine's may."""
+    if not token:
+        return is_from_this_machine(request)
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    is_ours = hmac.compare_digest(given.strip().encode(), token.encode())
+    return scheme.lower() == "bearer" and is_ours
+
+
+def check_admin(request: web.Request, token: str) -> None:
+    """Refuse whoever may not change models; raises Unauthorized."""
+    if not is_admin(request, token):
+        raise Unauthorized("models are changed from this machine, or by its token")

@@ -16,6 +16,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.admin import ModelAdmin
 from whispercpp_ws.server.decoder import Decoder, Models
+from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
     page_or_vosk,
     serve_deepgram,
@@ -34,6 +35,7 @@ from whispercpp_ws.server.rest import ROUTES
 from whispercpp_ws.server.resume import SessionRegistry
 from whispercpp_ws.server.shedding import Load
 from whispercpp_ws.server.websocket import serve_native
+from whispercpp_ws.server.whisperlive import whisperlive_listening
 from whispercpp_ws.server.wyoming import wyoming_listening
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
@@ -82,6 +84,8 @@ def create_app(
     app.add_routes(_routes())
     if config.listen.wyoming_port:
         app.cleanup_ctx.append(_wyoming)
+    if config.listen.whisperlive_port:
+        app.cleanup_ctx.append(_whisperlive)
     if models is not None:
         app.add_routes(ModelAdmin(models, token=config.tokens.admin_key).routes())
     return app
@@ -106,10 +110,16 @@ async def _wyoming(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _whisperlive(app: web.Application) -> AsyncIterator[None]:
+    async with whisperlive_listening(app[SHARED], app[SHARED].config.listen):
+        yield
+
+
 def _routes() -> list[web.RouteDef]:
     fixed = [
         web.get("/stt", serve_native),
         web.get("/v1/listen", serve_deepgram),
+        web.post("/v1/listen", serve_deepgram_file),
         web.get("/v1/realtime", serve_realtime),
         web.get("/asr", serve_whisperlivekit),
         *ROUTES,

@@ -24,7 +24,7 @@ from whispercpp_ws.server.websocket import serve_dialect
 # Asterisk offers the subprotocol "ws"; no Vosk client has a place for a token, but a
 # proxy may add the header.
 _VOSK = Credentials(subprotocols=("ws", "bearer"))
-_DEEPGRAM = Credentials(
+DEEPGRAM = Credentials(
     schemes=("token", "bearer"),
     subprotocols=("token", "bearer"),
     announcers=("token", "bearer"),
@@ -52,16 +52,19 @@ async def serve_deepgram(request: web.Request) -> web.StreamResponse:
     """Serve a client of Deepgram's live interface; a bad query is refused here."""
     shared = request.app[SHARED]
     # Here and not at the first message: these clients expect a 401.
-    _DEEPGRAM.required_grant(request, shared)
-    names = request.query.keys()
-    query = {name: request.query.getall(name) for name in names}
-    dialect = DeepgramDialect(
-        read_query(query, shared.defaults), request[REQUEST_ID], datetime.now(UTC)
-    )
+    DEEPGRAM.required_grant(request, shared)
+    listen = read_query(query_of(request), shared.defaults)
+    dialect = DeepgramDialect(listen, request[REQUEST_ID], datetime.now(UTC))
     limits = shared.config.limits
     idle_s = min(DEEPGRAM_IDLE_S, limits.idle_timeout_s)
     limits = replace(limits, idle_timeout_s=idle_s, start_timeout_s=idle_s)
-    return await _serve(request, dialect, _DEEPGRAM, limits)
+    return await _serve(request, dialect, DEEPGRAM, limits)
+
+
+def query_of(request: web.Request) -> dict[str, list[str]]:
+    """Return every value of each parameter."""
+    query = request.query
+    return {name: query.getall(name) for name in query.keys()}
 
 
 @answering(openai_error)

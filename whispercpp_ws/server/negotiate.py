@@ -36,9 +36,18 @@ def check_change(change: Reconfigure, info: EngineInfo) -> None:
 
 def check_model(name: str, info: EngineInfo) -> None:
     """Take the loaded model's name, with or without its quantisation, or none."""
-    plain = _QUANT_SUFFIX.sub("", info.model)
-    if name not in {"", info.model, plain}:
+    if name and not is_named(name, info):
+        plain = _plain(info.model)
         raise UnknownModel.expected("model", f"one of {plain}, {info.model}", name)
+
+
+def is_named(name: str, info: EngineInfo) -> bool:
+    """Tell whether a name is the model's, with or without its quantisation."""
+    return name in {info.model, _plain(info.model)}
+
+
+def _plain(name: str) -> str:
+    return _QUANT_SUFFIX.sub("", name)
 
 
 def check_language(code: str, info: EngineInfo, *, error: type[BadMessage]) -> None:

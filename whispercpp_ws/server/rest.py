@@ -1,8 +1,9 @@
 """The HTTP dialects: a file comes in a form, its text goes back."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -10,10 +11,11 @@ from whispercpp_ws.errors import BadMessage, ModelNotInCatalog, SpeechError
 from whispercpp_ws.models import catalog
 from whispercpp_ws.protocols import openai_rest, whispercpp_http
 from whispercpp_ws.protocols.recording import Body
+from whispercpp_ws.server.admin import check_admin, is_admin
 from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.entry import admitted
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED, Shared
-from whispercpp_ws.server.negotiate import check_model
+from whispercpp_ws.server.negotiate import check_model, is_named
 from whispercpp_ws.server.pump import Log
 from whispercpp_ws.server.refusals import answering, openai_error, whispercpp_error
 from whispercpp_ws.server.transcription import (
@@ -46,10 +48,11 @@ async def infer(request: web.Request) -> web.StreamResponse:
         asked = whispercpp_http.read_form(upload.fields, shared.defaults)
         part = Part(asked.offset_s, asked.duration_s)
         with open_upload(upload.file()) as file:
-            work = FileTranscription(file, asked.options, shared, _log(request))
-            recording = await transcribed(work, part)
-        body = whispercpp_http.write_body(recording, asked)
-        return _response(body)
+            work = FileTranscription(file, asked.options, shared, log_of(request))
+            heard = await transcribed(work, part)
+            # The original tells the length of the file, not of the part.
+            recording = replace(heard, seconds=file.seconds)
+        return written(whispercpp_http.write_body(recording, asked))
 
 
 async def allow_posts(_request: web.Request) -> web.Response:
@@ -61,13 +64,23 @@ async def allow_posts(_request: web.Request) -> web.Response:
 
 @answering(whispercpp_error)
 async def load(request: web.Request) -> web.StreamResponse:
-    """Answer `/load`: by catalogue name only, and only what is loaded already."""
-    async with _received(request) as (upload, shared):
+    """
+    Answer `/load`: make a model of the catalogue the default, as `models use` does.
+
+    Whoever may not change models may still ask for the one that is the default.
+    """
+    key = request.app[SHARED].config.tokens.admin_key
+    credentials = None if is_admin(request, key) else _BEARER
+    async with _received(request, credentials) as (upload, shared):
         name = upload.fields.get("model", [""])[-1]
         if not name:
             raise BadMessage("no 'model' field in the request", field="model")
         _check_known(name)
-        check_model(name, shared.decoder.info)
+        if shared.models is None:
+            check_model(name, shared.decoder.info)
+        elif not is_named(name, shared.decoder.info):
+            check_admin(request, key)
+            await shared.models.use(name)
     return web.Response(text="Load was successful!", content_type="application/text")
 
 
@@ -113,11 +126,11 @@ async def _openai(request: web.Request, *, translate: bool) -> web.StreamRespons
     async with _received(request) as (upload, shared):
         ask = openai_rest.read_form(upload.fields, shared.defaults, translate=translate)
         with open_upload(upload.file()) as file:
-            work = FileTranscription(file, ask.options, shared, _log(request))
+            work = FileTranscription(file, ask.options, shared, log_of(request))
             if ask.is_streamed:
                 return await _stream(request, work)
             recording = await transcribed(work)
-        return _response(openai_rest.write_body(recording, ask))
+        return written(openai_rest.write_body(recording, ask))
 
 
 async def _stream(request: web.Request, work: FileTranscription) -> web.StreamResponse:
@@ -142,27 +155,44 @@ async def _stream(request: web.Request, work: FileTranscription) -> web.StreamRe
 
 
 @asynccontextmanager
-async def _received(request: web.Request) -> AsyncIterator[tuple[Upload, Shared]]:
-    """Check the token, count the request, and read its form."""
-    shared = request.app[SHARED]
-    _BEARER.required_grant(request, shared)
-    work = Uploading()
+async def _received(
+    request: web.Request, credentials: Credentials | None = _BEARER
+) -> AsyncIterator[tuple[Upload, Shared]]:
+    """Check the token, where one is asked for, count the request, read its form."""
+    if credentials is not None:
+        credentials.required_grant(request, request.app[SHARED])
+    with taken_in(request) as shared:
+        limit = shared.config.limits.max_upload_bytes
+        async with uploaded(request, max_bytes=limit) as upload:
+            yield upload, shared
+
+
+@contextmanager
+def taken_in(request: web.Request) -> Iterator[Shared]:
+    """Count a request that a drain waits for; raises Overloaded or Draining."""
+    shared, work = request.app[SHARED], Uploading()
     with admitted(shared):
         shared.enter(work)
         try:
-            limit = shared.config.limits.max_upload_bytes
-            async with uploaded(request, max_bytes=limit) as upload:
-                yield upload, shared
+            yield shared
         finally:
             shared.leave(work)
 
 
-def _log(request: web.Request) -> Log:
+def log_of(request: web.Request) -> Log:
+    """Return a log whose lines carry the request's name."""
     return Log(_LOGGER, {"request_id": request[REQUEST_ID]})
 
 
-def _response(body: Body) -> web.Response:
-    return web.Response(text=body.text, content_type=body.content_type, charset="utf-8")
+def written(body: Body) -> web.Response:
+    """Return a body as a response."""
+    is_text = body.content_type in {"text/html", "text/plain"}
+    return web.Response(
+        body=body.text.encode(),
+        content_type=body.content_type,
+        # As the originals: JSON and captions are UTF-8 without being told.
+        charset="utf-8" if is_text else None,
+    )
 
 
 ROUTES = (

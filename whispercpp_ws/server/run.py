@@ -20,9 +20,13 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @asynccontextmanager
-async def listening(app: web.Application, listen: ListenConfig) -> AsyncIterator[int]:
+async def listening(
+    app: web.Application, listen: ListenConfig, *, option: str = "port"
+) -> AsyncIterator[int]:
     """
     Serve within the block, which gets the bound port; close everything after it.
+
+    `option` is the name of the one that sets the port.
 
     Raises:
         ConfigError: the address is taken or not ours.
@@ -35,7 +39,7 @@ async def listening(app: web.Application, listen: ListenConfig) -> AsyncIterator
     )
     await runner.setup()
     try:
-        await _bind(runner, listen)
+        await _bind(runner, listen, option)
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
@@ -96,12 +100,12 @@ def _signals() -> Iterator[asyncio.Event]:
             signal.signal(number, handler)
 
 
-async def _bind(runner: web.AppRunner, listen: ListenConfig) -> None:
+async def _bind(runner: web.AppRunner, listen: ListenConfig, option: str) -> None:
     try:
         await web.TCPSite(runner, listen.host, listen.port).start()
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}; "
-            "choose another with --host and --port",
-            field="port",
+            f"choose another with --host and --{option}",
+            field=option.replace("-", "_"),
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from whispercpp_ws.errors import BadMessage, SessionIdle, UploadTooLarge
+from whispercpp_ws.errors import BadMessage, PeerError, SessionIdle, UploadTooLarge
 
 
 MAX_FIELDS = 100
@@ -45,7 +45,8 @@ async def uploaded(
     Read a form, in any order of its parts; the file lives as long as the block.
 
     Raises:
-        BadMessage: the body is no form. UploadTooLarge: a part is over its limit.
+        BadMessage: the body is no form, or not all of it comes.
+        UploadTooLarge: a part is over its limit.
         SessionIdle: it takes too long to come.
     """
     if request.content_type != "multipart/form-data":
@@ -57,14 +58,41 @@ async def uploaded(
         try:
             async with asyncio.timeout(timeout_s):
                 await _read_parts(request, upload, max_bytes)
-        except TimeoutError:
-            raise SessionIdle(
-                f"expected the whole form within {timeout_s:g} s", field="file"
-            ) from None
+        except (TimeoutError, ConnectionError) as error:
+            raise _unfinished(error, timeout_s) from None
         except (ValueError, AssertionError, RuntimeError, EOFError) as error:
             # aiohttp's reader raises these for what is not RFC 7578.
             raise BadMessage("expected a multipart form, got a broken one") from error
         yield upload
+
+
+@asynccontextmanager
+async def saved_body(
+    request: web.Request, *, max_bytes: int, timeout_s: float = UPLOAD_TIMEOUT_S
+) -> AsyncIterator[Path]:
+    """
+    Save a body that is a file as it is; it lives as long as the block.
+
+    Raises:
+        UploadTooLarge: it is over the limit. SessionIdle: it takes too long to come.
+        BadMessage: not all of it comes.
+    """
+    with tempfile.TemporaryDirectory(prefix="whispercpp-ws-") as folder:
+        path = Path(folder, "upload")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await _save(request.content.iter_chunked(CHUNK_BYTES), path, max_bytes)
+        except (TimeoutError, ConnectionError) as error:
+            raise _unfinished(error, timeout_s) from None
+        yield path
+
+
+def _unfinished(error: OSError, timeout_s: float) -> PeerError:
+    if isinstance(error, TimeoutError):
+        whole = f"expected the whole upload within {timeout_s:g} s"
+        return SessionIdle(whole, field="file")
+    # Nobody reads this; it keeps a peer that left from being a defect of ours.
+    return BadMessage("expected the whole upload, got a part of it", field="file")
 
 
 async def _read_parts(request: web.Request, upload: Upload, max_bytes: int) -> None:
@@ -77,17 +105,22 @@ async def _read_parts(request: web.Request, upload: Upload, max_bytes: int) -> N
             raise BadMessage("expected a form of named parts, got another part")
         if part.name == "file":
             upload.has_file = True
-            await _save(part, upload.path, max_bytes)
+            await _save(_chunks(part), upload.path, max_bytes)
         else:
             upload.fields.setdefault(part.name, []).append(await _text(part))
     raise UploadTooLarge(f"expected at most {MAX_FIELDS} fields, got more")
 
 
-async def _save(part: BodyPartReader, path: Path, max_bytes: int) -> None:
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        yield chunk
+
+
+async def _save(chunks: AsyncIterator[bytes], path: Path, max_bytes: int) -> None:
     size = 0
     # Not in a thread: 64 kB into the page cache take 20 us, a thread's turn more.
     with path.open("wb") as file:
-        while chunk := await part.read_chunk(CHUNK_BYTES):
+        async for chunk in chunks:
             size += len(chunk)
             if size > max_bytes:
                 raise UploadTooLarge(

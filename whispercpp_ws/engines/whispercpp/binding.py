@@ -8,7 +8,7 @@ process. Handles (contexts, states, VAD contexts) are plain integers, 0 is NULL.
 import ctypes
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from math import isclose
@@ -271,7 +271,7 @@ def on_poll(callback: Callable[[], bool]) -> Any:
     return AbortCallback(lambda _user: callback())
 
 
-def on_logits(callback: Callable[[Sequence[TokenData], Any], None]) -> Any:
+def on_logits(callback: Callable[[Iterable[TokenData], Any], None]) -> Any:
     """
     Wrap a function that may change a decoder step's logits; it must not raise.
 

@@ -1,6 +1,6 @@
 """Stop a decode that says the same once more instead of ending."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class RepeatStop:
         self._end_of_text = end_of_text
         self._possible_ends: list[int] = []
 
-    def filter(self, tokens: Sequence[TokenData], logits: Any) -> None:
+    def filter(self, tokens: Iterable[TokenData], logits: Any) -> None:
         """Take the tokens so far and the next one's logits, before each is chosen."""
         said = [token.id for token in tokens]
         scores = np.ctypeslib.as_array(logits, shape=(self._end_of_text + 1,))

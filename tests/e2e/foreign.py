@@ -1,0 +1,112 @@
+"""
+Run clients that are not of this environment: of Node, or of packages with needs.
+
+`make clients` installs them: Node's beside their scripts in `clients/`, Python's into
+`build/clients`. Each script drives an unmodified client and prints one line of JSON.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from importlib.metadata import distributions, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+
+SCRIPTS = Path(__file__).parent / "clients"
+MODULES = SCRIPTS / "node_modules"
+ENVIRONMENT = Path(__file__).parent.parent.parent / "build" / "clients"
+NODE_SUFFIX = " (npm)"
+"""What the name of a package of Node ends in, to tell it from a Python one."""
+CHECKOUTS = {
+    "vosk-server": "VOSK_SERVER_CHECKOUT",
+    "WhisperLiveKit": "WHISPERLIVEKIT_CHECKOUT",
+}
+"""Variables that name the folders of clients which are in no package."""
+TIMEOUT_S = 150.0
+
+
+def client_version(client: str) -> str:
+    """Return the version of a client, wherever it is installed."""
+    if client.endswith(NODE_SUFFIX):
+        return _node_version(client.removesuffix(NODE_SUFFIX))
+    if client in CHECKOUTS:
+        return _commit(checkout(client))
+    for found in distributions(name=client, path=_site_packages()):
+        return found.version
+    return version(client)
+
+
+async def run_client(script: str, *arguments: object) -> Any:
+    """
+    Run a script of `clients/`, and return what its last line of output says.
+
+    The test is skipped where the script's language or packages are not installed.
+    """
+    program = _node() if script.endswith(".mjs") else foreign_python()
+    output = await run_program(program, SCRIPTS / script, *arguments)
+    return json.loads(output.splitlines()[-1])
+
+
+async def run_program(program: str, *arguments: object) -> str:
+    """Run a program in a folder of its own, and return its output."""
+    with TemporaryDirectory() as folder:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *map(str, arguments),
+            # Some write files where they stand.
+            cwd=folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
+
+
+def checkout(name: str) -> Path:
+    """Return the folder of a repository; skips a test where none is named."""
+    folder = os.environ.get(CHECKOUTS[name])
+    if not folder:
+        pytest.skip(f"needs a checkout that {CHECKOUTS[name]} names")
+    return Path(folder).absolute()
+
+
+def _node() -> str:
+    node = shutil.which("node")
+    if node is None or not MODULES.is_dir():
+        pytest.skip("needs Node and its packages: make clients")
+    return node
+
+
+def foreign_python() -> str:
+    """Return the Python that has the clients' packages; skips a test without it."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not (ENVIRONMENT / "installed").exists():
+        pytest.skip("needs the packages of build/clients: make clients")
+    return str(python)
+
+
+def _node_version(package: str) -> str:
+    told = json.loads((MODULES / package / "package.json").read_text("utf-8"))
+    return str(told["version"])
+
+
+def _commit(folder: Path) -> str:
+    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode()[:7]
+
+
+def _site_packages() -> list[str]:
+    return [str(path) for path in ENVIRONMENT.glob("lib/python*/site-packages")]
