@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from aiohttp import WSMsgType, web
 
-from whispercpp_ws.access.limits import RETRY_AFTER_S
 from whispercpp_ws.config import ListenConfig
-from whispercpp_ws.errors import Overloaded, PeerError
+from whispercpp_ws.errors import RETRY_AFTER_S, Overloaded, PeerError
 from whispercpp_ws.protocols.whisperlive import WhisperLiveDialect, refusal
 from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import SHARED, Shared
