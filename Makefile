@@ -138,6 +138,11 @@ $(WHISPER_SERVER): | $(VENV)/installed
 		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w >/dev/null
 	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
 
+# What README shows of the page; other screenshots of tests are in build/screenshots.
+.PHONY: screenshots
+screenshots: $(VENV)/installed-dev test-models
+	KEEP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser -k 'black_when_settled or phone'
+
 # The reports of `make bench` whose numbers stand in README.
 REPORTS ?=
 numbers: $(VENV)/installed-dev

@@ -89,3 +89,51 @@ class CuttingProxy:
 def _abort(writers: list[asyncio.StreamWriter]) -> None:
     for writer in writers:
         writer.transport.abort()
+
+
+class SwitchedProxy:
+    """Pass bytes on to a port until the line is switched off: then nobody answers."""
+
+    def __init__(self, to_port: int) -> None:
+        self.port = 0
+        self._to_port = to_port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Listen within the block, which gets the address of the page."""
+        await self.switch_on()
+        try:
+            yield f"http://127.0.0.1:{self.port}/"
+        finally:
+            self.switch_off()
+
+    async def switch_on(self) -> None:
+        """Listen, on the same port as before."""
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def switch_off(self) -> None:
+        """Break every connection, on the server's side too, and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+        _abort(list(self._writers))
+
+    async def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        answers, onward = await asyncio.open_connection("127.0.0.1", self._to_port)
+        self._writers |= {writer, onward}
+        await asyncio.gather(_copy(reader, onward), _copy(answers, writer))
+        self._writers -= {writer, onward}
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(READ_BYTES):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

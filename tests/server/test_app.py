@@ -17,6 +17,9 @@ from whispercpp_ws.server.app import WEB_FILES, create_app
 
 
 KEY = "a shared secret of thirty-two bytes or more"
+PAGES = ("/", "/status")
+MAX_PAGE_BYTES = 60_000
+"""A page and all it loads, as it is on the wire."""
 WITH_KEY = Config(tokens=TokenConfig(key=KEY))
 
 
@@ -60,25 +63,47 @@ async def test_a_draining_server_is_not_ready_and_takes_nobody(
     assert await connection_refused(site, {}) == 503
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/{name}" for name in WEB_FILES)])
-async def test_the_demo_is_served_with_security_headers(
+@pytest.mark.parametrize("path", [*PAGES, *(f"/{name}" for name in WEB_FILES)])
+async def test_the_pages_are_served_with_security_headers(
     make_site: MakeSite, path: str
 ) -> None:
     response = await (await make_site()).client.get(path)
+    policy = response.headers["Content-Security-Policy"].split("; ")
     assert response.status == 200
-    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert policy[0] == "default-src 'self'"
+    assert not re.search(r"unsafe|\*|blob:|data:|http", " ".join(policy))
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert response.headers["X-Request-Id"]
 
 
-async def test_the_demo_has_no_inline_code(make_site: MakeSite) -> None:
-    page = await (await (await make_site()).client.get("/")).text()
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_and_all_it_loads_are_small(
+    make_site: MakeSite, path: str
+) -> None:
+    client = (await make_site()).client
+    waiting, loaded = [path], {}
+    while waiting:
+        name = waiting.pop()
+        loaded[name] = await (await client.get(name)).text()
+        found = re.findall(
+            r'(?:src|href|from|Module\()[ =]?"\.?/?([\w-]+\.\w+)"', loaded[name]
+        )
+        waiting += [f"/{other}" for other in found if f"/{other}" not in loaded]
+    assert len(loaded) > 4
+    assert sum(len(text.encode()) for text in loaded.values()) < MAX_PAGE_BYTES
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_the_pages_have_no_inline_code(make_site: MakeSite, path: str) -> None:
+    page = await (await (await make_site()).client.get(path)).text()
     assert "<style" not in page
     assert page.count("<script") == page.count("<script type=") == 1
     assert not re.search(r"\son\w+=|\sstyle=", page)
 
 
-@pytest.mark.parametrize("path", ["/../pyproject.toml", "/py.typed", "/web/demo.js"])
+@pytest.mark.parametrize("path", ["/../pyproject.toml", "/py.typed", "/web/page.js"])
 async def test_no_other_file_is_served(make_site: MakeSite, path: str) -> None:
     assert (await (await make_site()).client.get(path)).status == 404
 

@@ -14,6 +14,7 @@ from whispercpp_ws.config import Config
 from whispercpp_ws.events import SessionOptions
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
+from whispercpp_ws.server.about import show_about
 from whispercpp_ws.server.admin import ModelAdmin
 from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.deepgram_file import serve_deepgram_file
@@ -41,8 +42,20 @@ from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
 
 
-WEB_FILES = ("client.js", "demo.js", "pcm-worklet.js", "style.css")
-"""Files of the demo page, named one by one: nothing else can be asked for."""
+WEB_FILES = (
+    "client.js",
+    "icon.svg",
+    "messages.js",
+    "metrics.js",
+    "page.js",
+    "pcm-worklet.js",
+    "sound.js",
+    "status.js",
+    "style.css",
+    "transcript.js",
+    "view.js",
+)
+"""Files of the two pages, named one by one: nothing else can be asked for."""
 
 
 def create_app(
@@ -126,6 +139,8 @@ def _routes() -> list[web.RouteDef]:
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),
         web.get("/metrics", show_metrics),
+        web.get("/about", show_about),
+        web.get("/status", _file_handler("status.html")),
         web.get("/", page_or_vosk(_file_handler("index.html"))),
     ]
     return fixed + [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]

@@ -12,18 +12,19 @@ from whispercpp_ws.server.keys import REQUEST_ID, SHARED
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Server": "whispercpp-ws",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""OWASP secure headers, and no version numbers; the demo page needs its own scripts
-and the microphone."""
+"""OWASP secure headers, and no version numbers. The pages need their own files and
+the microphone and nothing else: no inline code, no `blob:` (an AudioWorklet is a file,
+a download is a link and no fetch), and 'self' covers a WebSocket of the same host."""
 
 
 @web.middleware

@@ -1,70 +1,395 @@
-// A client of the native protocol: one WebSocket, one session.
+// A client of whispercpp-ws: one session, over as many connections as it takes. How to
+// use it is in README.md here, its types are in client.d.ts.
 
-// A socket that takes less than it is given would fill the page's memory.
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+// Unsettled audio that is kept for a lost connection: 5 minutes of 48 kHz PCM16.
+export const MAX_LOG_BYTES = 32 * 1024 * 1024;
+// What a socket may hold itself; the rest waits in the log, which is bounded.
+export const MAX_SOCKET_BYTES = 1024 * 1024;
+// Servers accept 1 MiB; small frames keep latency even.
+const MAX_FRAME_BYTES = 64 * 1024;
+const ITEM_BYTES = 64; // What an item of the log takes besides its audio.
+// A file may be this far ahead: an utterance has 25 s, and silence is settled sooner.
+const MAX_UNSETTLED_S = 60;
+const PUMP_MS = 50; // WebSockets do not say when they have room again.
+const STALL_MS = 20_000; // Without an answer of the network in it, a line is dead.
+const CONNECT_MS = 10_000;
+const RETRYABLE_CLOSE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
+const STALLED = 4000;
+const BYTES_PER_SAMPLE = { pcm16le: 2, f32le: 4, mulaw: 1, alaw: 1 };
 
+export const BACKOFF = { firstMs: 250, longestMs: 5000, tries: 20, giveUpMs: 60_000 };
+
+/** Why a session ended: `code` is the server's, or one of this module's. */
+export class TranscriptionError extends Error {
+	constructor(code, message, retryable = false) {
+		super(message);
+		this.name = "TranscriptionError";
+		this.code = code;
+		this.retryable = retryable;
+	}
+}
+
+// What was sent and is not settled, in order; positions count bytes of audio.
+export class ReplayLog {
+	constructor({ rate, channels = 1, format = "pcm16le" }, limit = MAX_LOG_BYTES) {
+		this.rate = rate;
+		this.frameBytes = channels * (BYTES_PER_SAMPLE[format] ?? 2);
+		this.limit = limit;
+		this.items = [];
+		this.first = 0; // Number of the oldest item kept.
+		this.cursor = 0; // Number of the next item to send.
+		this.end = 0;
+		this.size = 0;
+		this.forgotten = 0;
+		this.settled = 0;
+	}
+
+	byteAt(seconds) {
+		const samples = Math.floor((Math.round(seconds * 1000) * this.rate) / 1000);
+		return samples * this.frameBytes;
+	}
+
+	get unsettledSeconds() {
+		return (this.end - this.byteAt(this.settled)) / (this.rate * this.frameBytes);
+	}
+
+	get hasUnsent() {
+		return this.cursor < this.first + this.items.length;
+	}
+
+	// Returns false when something had to go that was never sent.
+	add(data) {
+		const length = data.byteLength ?? 0;
+		this.items.push({ at: this.end, length, data });
+		this.end += length;
+		this.size += length + ITEM_BYTES;
+		while (this.size > this.limit) {
+			const { at, length: lost } = this.shift();
+			this.forgotten = at + lost;
+		}
+		return this.cursor >= this.first;
+	}
+
+	settle(seconds) {
+		this.settled = Math.max(this.settled, seconds);
+		const until = this.byteAt(this.settled);
+		while (this.items.length && isBefore(this.items[0], until)) this.shift();
+	}
+
+	// Start sending at an offset again; false when that is no longer kept.
+	rewind(seconds) {
+		this.start = this.byteAt(seconds);
+		this.cursor = this.first;
+		return this.start >= this.forgotten;
+	}
+
+	next() {
+		while (this.hasUnsent) {
+			const item = this.items[this.cursor++ - this.first];
+			if (isBefore(item, this.start)) continue;
+			return item.length ? item.data.slice(Math.max(0, this.start - item.at)) : item.data;
+		}
+		return null;
+	}
+
+	shift() {
+		const item = this.items.shift();
+		this.first += 1;
+		this.size -= item.length + ITEM_BYTES;
+		return item;
+	}
+}
+
+// A command right at the position may not have been heard with what is before.
+function isBefore({ at, length }, position) {
+	return length ? at + length <= position : at < position;
+}
+
+// Tells what a server says for the first time from what it says again after a drop.
+class News {
+	finals = 0;
+	latest = { speech_start: -1, speech_end: -1, ack: -1 };
+
+	isNew(message) {
+		const { type } = message;
+		if (type === "partial") return message.utterance > this.finals;
+		if (type === "final") {
+			const isNew = message.utterance > this.finals;
+			this.finals = Math.max(this.finals, message.utterance);
+			return isNew;
+		}
+		if (type === "speech") return this.isLater(`speech_${message.state}`, message.ts);
+		if (type === "ack") return this.isLater("ack", message.offset);
+		return true;
+	}
+
+	isLater(kind, seconds) {
+		const isLater = seconds > this.latest[kind];
+		if (isLater) this.latest[kind] = seconds;
+		return isLater;
+	}
+}
+
+/** One session on a server; `ClientOptions` of client.d.ts says what it takes. */
 export class TranscriptionClient {
-  // `onMessage` gets every message; `onClose` gets "" or a sentence on what went wrong.
-  constructor(url, { onMessage, onClose }) {
-    this.onMessage = onMessage;
-    this.onClose = onClose;
-    this.ended = false;
-    this.socket = new WebSocket(url);
-    this.socket.binaryType = "arraybuffer";
-    this.socket.onmessage = (event) => this.receive(JSON.parse(event.data));
-    this.socket.onclose = (event) => this.closed(event);
-  }
+	constructor({ url, start = {}, token = "", backoff = {}, maxLogBytes, ...rest }) {
+		this.url = String(url).replace(/^http/, "ws");
+		this.start = { format: "pcm16le", rate: 16000, channels: 1, ...start };
+		this.token = token;
+		this.backoff = { ...BACKOFF, ...backoff };
+		this.handlers = rest;
+		this.Socket = rest.WebSocket ?? globalThis.WebSocket;
+		this.random = rest.random ?? Math.random;
+		this.log = new ReplayLog(this.start, maxLogBytes);
+		this.log.rewind(0);
+		this.news = new News();
+		this.stable = "";
+		this.state = "new";
+		this.session = null;
+		this.socket = null;
+		this.tries = 0;
+		this.since = null;
+		this.waiting = [];
+	}
 
-  static async open(url, options, handlers) {
-    const client = new TranscriptionClient(url, handlers);
-    await client.connected();
-    client.send({ op: "start", ...options });
-    return client;
-  }
+	/** Open the session; resolves with `ready`, rejects with a TranscriptionError. */
+	connect() {
+		return new Promise((resolve, reject) => {
+			this.opened = { resolve, reject };
+			this.setState("connecting");
+			this.open();
+		});
+	}
 
-  connected() {
-    return new Promise((resolve, reject) => {
-      this.socket.addEventListener("open", resolve, { once: true });
-      this.socket.addEventListener(
-        "error",
-        () => reject(new Error("The server does not answer, or refused the connection.")),
-        { once: true },
-      );
-    });
-  }
+	/** Send audio of the format that `start` names, in pieces of any length. */
+	sendAudio(audio) {
+		const { buffer, byteOffset = 0, byteLength } = audio;
+		const bytes = new Uint8Array(buffer ?? audio, byteOffset, byteLength);
+		for (let at = 0; at < bytes.length; at += MAX_FRAME_BYTES) {
+			this.put(bytes.slice(at, at + MAX_FRAME_BYTES));
+		}
+	}
 
-  sendAudio(pcm) {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (this.socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-      this.fail("The connection is too slow for live audio.");
-      return;
-    }
-    this.socket.send(pcm);
-  }
+	/** Resolve when more of a file may be sent; a microphone need not wait. */
+	hasRoom() {
+		if (this.isOver || this.isRoomy) return Promise.resolve();
+		return new Promise((resolve) => this.waiting.push(resolve));
+	}
 
-  end() {
-    this.send({ op: "end" });
-  }
+	/** Change `lang`, `model` and so on from the next utterance on. */
+	set(changes) {
+		this.put(JSON.stringify({ op: "set", ...changes }));
+	}
 
-  send(message) {
-    if (this.socket.readyState === WebSocket.OPEN) {
-      this.socket.send(JSON.stringify(message));
-    }
-  }
+	/** Finish the open utterance now. */
+	flush() {
+		this.put('{"op":"flush"}');
+	}
 
-  receive(message) {
-    if (message.type === "end") this.ended = true;
-    if (message.type === "error") this.error = message.message;
-    this.onMessage(message);
-  }
+	/** Keep utterances open through silence until the next `flush`. */
+	hold() {
+		this.put('{"op":"hold"}');
+	}
 
-  fail(reason) {
-    this.error = reason;
-    this.socket.close();
-  }
+	/** Say that no more audio comes; the remaining finals and `onEnd` follow. */
+	end() {
+		this.put('{"op":"end"}');
+	}
 
-  closed(event) {
-    const lost = `The connection was lost (code ${event.code}).`;
-    this.onClose(this.ended ? "" : (this.error ?? lost));
-  }
+	/** Leave at once; finals that have not come are lost. */
+	close() {
+		this.finish(null);
+	}
+
+	/** Try now instead of waiting, when the network is known to be back. */
+	reconnectNow() {
+		if (this.state !== "lost" || !this.retry) return;
+		clearTimeout(this.retry);
+		this.retry = null;
+		this.open();
+	}
+
+	get isOver() {
+		return this.state === "over";
+	}
+
+	get isRoomy() {
+		return this.log.unsettledSeconds < MAX_UNSETTLED_S && this.log.size < this.log.limit / 2;
+	}
+
+	put(item) {
+		if (this.isOver) return;
+		if (!this.log.add(item)) {
+			this.fail("buffer_full", "The connection was away for longer than audio is kept.");
+			return;
+		}
+		this.pump();
+	}
+
+	// Everything goes through the log, so that sending and sending again are one thing.
+	pump() {
+		clearTimeout(this.pumping);
+		if (this.state !== "open") return;
+		while (this.socket.bufferedAmount < MAX_SOCKET_BYTES && this.log.hasUnsent) {
+			const item = this.log.next();
+			if (item !== null) this.socket.send(item);
+		}
+		if (this.hasStalled()) this.lose(STALLED);
+		else if (this.socket.bufferedAmount) this.pumping = setTimeout(() => this.pump(), PUMP_MS);
+	}
+
+	hasStalled() {
+		const { bufferedAmount } = this.socket;
+		const now = Date.now();
+		if (!bufferedAmount || bufferedAmount < this.lastBuffered) this.movedAt = now;
+		this.lastBuffered = bufferedAmount;
+		return now - (this.movedAt ?? now) > STALL_MS;
+	}
+
+	async open() {
+		let token, socket;
+		try {
+			token = typeof this.token === "function" ? await this.token() : this.token;
+			if (this.isOver) return;
+			socket = new this.Socket(this.url);
+		} catch (error) {
+			this.fail("cannot_open", String(error.message ?? error));
+			return;
+		}
+		this.socket = socket;
+		this.movedAt = undefined;
+		this.lastBuffered = 0;
+		socket.binaryType = "arraybuffer";
+		socket.onopen = () => socket.send(this.opening(token));
+		socket.onmessage = ({ data }) => socket === this.socket && this.receive(data);
+		socket.onclose = ({ code }) => socket === this.socket && this.lose(code);
+		this.timer = setTimeout(() => this.lose(1006), CONNECT_MS);
+	}
+
+	opening(token) {
+		const resume = this.session && { resume: this.session, offset: this.log.settled };
+		return JSON.stringify({ op: "start", ...this.start, ...(token && { token }), ...resume });
+	}
+
+	receive(data) {
+		const message = JSON.parse(data);
+		if (message.type === "ready") this.ready(message);
+		else if (message.type === "error") this.failed(message);
+		else if (this.news.isNew(message)) this.tell(message);
+	}
+
+	ready(message) {
+		clearTimeout(this.timer);
+		const isResumed = this.session !== null;
+		this.session = message.session;
+		if (!this.log.rewind(message.offset)) {
+			this.fail("buffer_full", "The server asks for audio that is no longer kept.");
+			return;
+		}
+		this.setState("open", { isResumed });
+		if (!isResumed) this.handlers.onReady?.(message);
+		this.opened.resolve(message);
+		this.pump();
+	}
+
+	// While it comes back, a server that is full or restarting is asked again.
+	failed(message) {
+		const error = new TranscriptionError(message.code, message.message, message.retryable);
+		if (this.state === "lost" && error.retryable) this.lose(1013);
+		else this.finish(error);
+	}
+
+	tell(message) {
+		this.tries = 0;
+		this.since = null;
+		const { onFinal, onSpeech, onWarning } = this.handlers;
+		const { type } = message;
+		if (type === "ack") this.settle(message.offset);
+		if (type === "partial") this.tellPartial(message);
+		if (type === "final") this.stable = "";
+		if (type === "final") onFinal?.(message);
+		if (type === "speech") onSpeech?.(message);
+		if (type === "warning") onWarning?.(message);
+		if (type === "end") this.finish(null, message);
+	}
+
+	tellPartial(message) {
+		const tentative = message.text.slice(message.stable.length);
+		this.handlers.onPartial?.({ ...message, tentative });
+		if (message.stable !== this.stable) {
+			this.stable = message.stable;
+			this.handlers.onStable?.(message);
+		}
+	}
+
+	settle(offset) {
+		this.log.settle(offset);
+		if (this.isRoomy) this.release();
+	}
+
+	release() {
+		for (const resolve of this.waiting.splice(0)) resolve();
+	}
+
+	// The connection is gone: say so, and come back after a random while.
+	lose(code) {
+		this.drop(code === STALLED ? STALLED : undefined);
+		if (this.isOver) return;
+		const lost = new TranscriptionError("connection_lost", `The connection was lost (${code}).`, true);
+		lost.close = code;
+		const isFirst = this.state === "connecting" && this.session === null;
+		if (isFirst || !(RETRYABLE_CLOSE.has(code) || code === STALLED)) {
+			this.finish(lost);
+			return;
+		}
+		const waitMs = this.nextWaitMs();
+		if (waitMs === null) this.finish(lost);
+		else this.comeBackIn(waitMs);
+	}
+
+	comeBackIn(waitMs) {
+		this.setState("lost", { waitMs });
+		this.retry = setTimeout(() => {
+			this.retry = null;
+			this.open();
+		}, waitMs);
+	}
+
+	// Full jitter up to a bound that doubles: clients do not come back all at once.
+	nextWaitMs() {
+		const { firstMs, longestMs, tries, giveUpMs } = this.backoff;
+		this.since ??= Date.now();
+		if (this.tries >= tries || Date.now() - this.since >= giveUpMs) return null;
+		this.tries += 1;
+		return this.random() * Math.min(firstMs * 2 ** (this.tries - 1), longestMs);
+	}
+
+	fail(code, message) {
+		this.finish(new TranscriptionError(code, message));
+	}
+
+	finish(error, end = null) {
+		if (this.isOver) return;
+		clearTimeout(this.retry);
+		this.setState("over");
+		this.drop(1000);
+		this.release();
+		if (error) this.opened?.reject(error);
+		this.handlers.onEnd?.({ error, end });
+	}
+
+	drop(code) {
+		clearTimeout(this.timer);
+		clearTimeout(this.pumping);
+		const socket = this.socket;
+		this.socket = null;
+		if (!socket) return;
+		if (code) socket.close(code);
+		else socket.close();
+	}
+
+	setState(state, detail = {}) {
+		this.state = state;
+		this.handlers.onState?.(state, detail);
+	}
 }
