@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from importlib.metadata import distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,9 +37,11 @@ def client_version(client: str) -> str:
         return _node_version(client.removesuffix(NODE_SUFFIX))
     if client in CHECKOUTS:
         return _commit(checkout(client))
-    for found in distributions(name=client, path=_site_packages()):
+    try:
+        return version(client)
+    except PackageNotFoundError:
+        (found,) = distributions(name=client, path=_site_packages())
         return found.version
-    return version(client)
 
 
 async def run_client(script: str, *arguments: object) -> Any:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from tests.server.conftest import MakeSite
-from tests.server.peers import Site
+from tests.server.peers import ScriptedDecoder, Site
 from whispercpp_ws.config import Config, LimitConfig, ListenConfig, TokenConfig
 from whispercpp_ws.errors import ConfigError
+from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.server.app import create_app
 from whispercpp_ws.server.drain import drain
+from whispercpp_ws.server.run import listening
 from whispercpp_ws.server.wyoming import wyoming_listening
 
 
@@ -155,3 +158,15 @@ async def test_a_port_that_is_taken_is_a_config_error(make_site: MakeSite) -> No
         with pytest.raises(ConfigError, match="--wyoming-port"):
             async with wyoming_listening(site.shared, "127.0.0.1", port):
                 pass
+
+
+async def test_a_name_is_announced_with_an_ipv4_address_only(
+    unused_tcp_port: int,
+) -> None:
+    listen = ListenConfig(
+        "localhost", wyoming_port=unused_tcp_port, wyoming_name="here"
+    )
+    app = create_app(Config(listen=listen), ScriptedDecoder(), Metrics())
+    with pytest.raises(ConfigError, match="--wyoming-name"):
+        async with listening(app, ListenConfig(port=0)):
+            pass

@@ -12,6 +12,8 @@ class ListenConfig:
     port: int = 2700
     wyoming_port: int = 0
     """TCP port of Wyoming clients; 0 serves none."""
+    wyoming_name: str = ""
+    """Name that the Wyoming port is announced by in the local network; empty: not."""
     whisperlive_port: int = 0
     """TCP port of WhisperLive's clients; 0 serves none."""
     insecure: bool = False

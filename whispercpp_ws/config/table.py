@@ -76,6 +76,14 @@ OPTIONS = (
         "TCP port for Wyoming (Home Assistant), usually 10300; 0 serves none",
     ),
     Option(
+        "wyoming-name",
+        "listen",
+        "wyoming_name",
+        Text(r"[^.\x00-\x1f]{0,63}", "at most 63 characters and no dots"),
+        "name to announce Wyoming by in the local network, for Home Assistant to find; "
+        "empty announces nothing",
+    ),
+    Option(
         "whisperlive-port",
         "listen",
         "whisperlive_port",

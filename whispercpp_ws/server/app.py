@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.about import show_about
 from whispercpp_ws.server.admin import ModelAdmin
+from whispercpp_ws.server.announce import announced
 from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
@@ -119,7 +121,13 @@ async def _drop_sessions(app: web.Application) -> None:
 
 async def _wyoming(app: web.Application) -> AsyncIterator[None]:
     listen = app[SHARED].config.listen
-    async with wyoming_listening(app[SHARED], listen.host, listen.wyoming_port):
+    name = listen.wyoming_name
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(
+            wyoming_listening(app[SHARED], listen.host, listen.wyoming_port)
+        )
+        if name:
+            await stack.enter_async_context(announced(name, listen.host, port))
         yield
 
 
