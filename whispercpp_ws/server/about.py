@@ -5,8 +5,8 @@ from aiohttp import web
 from whispercpp_ws.errors import Draining, Overloaded, Unauthorized
 from whispercpp_ws.protocols.json_object import JsonObject
 from whispercpp_ws.server.credentials import Credentials
+from whispercpp_ws.server.entry import admitted
 from whispercpp_ws.server.keys import SHARED, Shared
-from whispercpp_ws.server.websocket import admitted
 
 
 _BEARER = Credentials()
