@@ -73,7 +73,7 @@ def test_list_marks_what_is_installed(
 ) -> None:
     assert run("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 61
+    assert len(lines) == 71
     marked = [line.split()[1] for line in lines if line.startswith("*")]
     assert marked == ["tiny.en-q8_0", "base"]
     assert lines[-1].split()[-2:] == ["voice", "activity"]

@@ -15,6 +15,7 @@ from whispercpp_ws.engines.whispercpp.model_file import (
 
 
 TINY_EN = ModelHeader(51864, 1500, 384, 6, 4, 448, 384, 6, 4, 80, 1)
+BASE_EN = ModelHeader(51864, 1500, 512, 8, 6, 448, 512, 8, 6, 80, 1)
 
 TENSORS_OFFSET = 48 + 8 + 4 * 80 * N_FFT + 4 + 5 * MIN_TOKENS
 

@@ -5,7 +5,8 @@ The models that can be fetched: names, sizes, checksums, languages.
 "base-q8_0" is the same model quantised. Sizes and SHA-256 of the f16 files and of
 `q8_0` are those of the official files. The other quantised forms are what whisper.cpp
 1.8.5's own tool makes of the f16 file. That is canonical here: the official q5_1 files
-were made by an older version and differ in bytes, though not in size.
+were made by an older version and differ in bytes, though not in size. `q4_k` is our own
+(`importance.py`): there is no official file, and the tool's loses more words.
 """
 
 import difflib
@@ -15,13 +16,16 @@ from enum import Enum
 from whispercpp_ws.errors import ModelNotInCatalog
 
 
-QUANTS = ("q4_0", "q5_0", "q5_1", "q8_0")
+QUANTS = ("q4_0", "q4_k", "q5_0", "q5_1", "q8_0")
 """Quantised forms, smallest first."""
+
+Q4_K_BLOCK = 256
+"""Row lengths that `q4_k` divides; those of tiny models, 384, it does not."""
 
 LICENCE = "MIT"
 """Of OpenAI's weights and of Silero VAD."""
 
-_BYTES_PER_32 = {"f16": 64, "q4_0": 18, "q5_0": 22, "q5_1": 24, "q8_0": 34}
+_BYTES_PER_32 = {"f16": 64, "q4_0": 18, "q4_k": 18, "q5_0": 22, "q5_1": 24, "q8_0": 34}
 
 
 class ModelKind(Enum):
@@ -71,6 +75,13 @@ class _Published:
         """Weights that quantising shrinks: the token embedding and linear layers."""
         n_vocab, state, audio_layers, text_layers = self.shape
         return n_vocab * state + (12 * audio_layers + 16 * text_layers) * state**2
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The quantisations it comes in, f16 first."""
+        has_blocks = self.shape[1] % Q4_K_BLOCK == 0
+        quantised = (quant for quant in QUANTS if quant != "q4_k" or has_blocks)
+        return ("f16", *quantised)
 
     def entry(self, quant: str) -> ModelEntry:
         name = self.name if quant == "f16" else f"{self.name}-{quant}"
@@ -181,6 +192,7 @@ _QUANTISED_SHA256 = {
     "tiny.en-q5_1": "20997113f1fa483058c65fa5959a1027887a823db39ac5de6c78c272e2dd5aac",
     "tiny.en-q8_0": "5bc2b3860aa151a4c6e7bb095e1fcce7cf12c7b020ca08dcec0c6d018bb7dd94",
     "base-q4_0": "b290745a596d1c667ee10ea33ac87757370327d58286769341ebcf052807798c",
+    "base-q4_k": "77d7cb5d92b734a5a16f86b5cbd3605f932d8efae857564afe59d1961a7310e8",
     "base-q5_0": "0238cb211a43e8ec0c64c0c4f98d4dbd22682579fa2ab20b49f083c529e7d1f3",
     "base-q5_1": "80147c665f9ac54ab8c3c7f55da90ac030ea40610495ba4dd0aa6304fd49d731",
     "base-q8_0": "c577b9a86e7e048a0b7eada054f4dd79a56bbfa911fbdacf900ac5b567cbb7d9",
@@ -238,5 +250,5 @@ def name_of(model: str, quant: str) -> str:
 _BY_NAME = {
     entry.name: entry
     for published in _PUBLISHED
-    for entry in map(published.entry, ("f16", *QUANTS))
+    for entry in map(published.entry, published.forms)
 } | {_SILERO.name: _SILERO}

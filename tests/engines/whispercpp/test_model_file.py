@@ -63,7 +63,9 @@ def test_tensors_lie_one_after_the_other(model: Path) -> None:
 
 
 @pytest.mark.parametrize("ftype", [0, 2002, 2007, 2008, 2009])
-def test_every_file_type_is_read(tmp_path: Path, ftype: int) -> None:
+def test_every_file_type_that_divides_its_rows_is_read(
+    tmp_path: Path, ftype: int
+) -> None:
     layout = read_layout(write_model(tmp_path / "m.bin", with_ftype(ftype)))
     assert layout.header.ftype == ftype
 
@@ -193,6 +195,7 @@ def test_trailing_bytes_are_refused(model: Path) -> None:
         (9, 2**30, "n_text_layer 1 to 32"),
         (10, 81, "n_mels"),
         (11, 99, "ftype"),
+        (11, 2012, "rows of a multiple of 256"),
     ],
 )
 def test_an_absurd_header_value_is_refused(

@@ -58,13 +58,19 @@ class TensorType(IntEnum):
     Q5_0 = 6
     Q5_1 = 7
     Q8_0 = 8
+    Q4_K = 12
+
+    @property
+    def block_weights(self) -> int:
+        """Weights that share a scale; rows are whole blocks."""
+        return 256 if self is TensorType.Q4_K else 32
 
     def size(self, count: int) -> int:
-        """Bytes of `count` weights, a multiple of 32 where quantised."""
+        """Bytes of `count` weights, whole blocks where quantised."""
         return count * _BYTES_PER_32[self] // 32
 
 
-_BYTES_PER_32 = {0: 128, 1: 64, 2: 18, 6: 22, 7: 24, 8: 34}
+_BYTES_PER_32 = {0: 128, 1: 64, 2: 18, 6: 22, 7: 24, 8: 34, 12: 18}
 
 FILE_TYPES = {
     0: TensorType.F32,
@@ -73,6 +79,7 @@ FILE_TYPES = {
     2007: TensorType.Q8_0,
     2008: TensorType.Q5_0,
     2009: TensorType.Q5_1,
+    2012: TensorType.Q4_K,
 }
 """Header `ftype` to the type of the linear weights (2000 + ftype when quantised)."""
 
@@ -289,6 +296,10 @@ class _Parser:
         self._range("n_text_layer", header.n_text_layer, 1, _MAX_TEXT_LAYERS)
         self._one_of("n_mels", header.n_mels, (80, 128))
         self._one_of("ftype", header.ftype, tuple(FILE_TYPES))
+        # ggml ends the process over a row that is no whole number of blocks.
+        block = header.weight_type.block_weights
+        if header.n_audio_state % block:
+            self._refuse(f"rows of a multiple of {block}", header.n_audio_state)
         return header
 
     def _one_of(self, what: str, value: int, allowed: tuple[int, ...]) -> None:
