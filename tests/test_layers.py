@@ -18,6 +18,7 @@ VALUES = (
     "config",
     "metrics",
     "audio_file",
+    "closing",
 )
 
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -25,7 +26,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "transcript": (),
     "decoding": (),
     "events": ("errors", "transcript"),
-    "audio_file": ("decoding", "errors"),
+    "audio_file": ("closing", "decoding", "errors"),
+    "closing": (),
     "config": ("errors",),
     "metrics": ("decoding", "errors", "events"),
     "session": ("events", "decoding", "transcript", "errors"),

@@ -3,12 +3,12 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from whispercpp_ws.closing import Closing
 from whispercpp_ws.decoding import Samples
 from whispercpp_ws.errors import BadAudio
 
@@ -28,7 +28,7 @@ MAX_FILE_S = 4 * 3600
 """Longest file read as a whole; 2.8 GB of mono float32 at 48 kHz."""
 
 
-class AudioFile:
+class AudioFile(Closing):
     """A WAV, FLAC, OGG or MP3 file that is open for reading; use as a context."""
 
     def __init__(self, file: soundfile.SoundFile, path: Path | str) -> None:
@@ -111,17 +111,6 @@ class AudioFile:
     def close(self) -> None:
         """Close the file; it must not be read again."""
         self._file.close()
-
-    def __enter__(self) -> "AudioFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self, frames: int) -> NDArray[np.float32]:
         try:

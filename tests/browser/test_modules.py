@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from whispercpp_ws.server.app import WEB_FILES
+
 
 MODULES = Path(__file__).parent / "modules"
 WEB = Path(__file__).parents[2] / "whispercpp_ws" / "web"
 OLDEST_NODE = 20
+MOST_BYTES = 60_000
+"""Of both pages and all they load, as they are sent, without compression."""
 
 
 def node_is_new_enough() -> bool:
@@ -43,3 +47,10 @@ def test_every_text_of_the_pages_has_a_message() -> None:
         wanted |= set(re.findall(r'show(?:Problem|Note|State)\("(\w+)"', text))
     assert wanted
     assert wanted <= known
+
+
+def test_all_that_is_served_is_small() -> None:
+    names = {*WEB_FILES, "index.html", "status.html"}
+    not_served = {"README.md", "client.d.ts", "package.json"}
+    assert {path.name for path in WEB.iterdir()} == names | not_served
+    assert sum((WEB / name).stat().st_size for name in names) < MOST_BYTES

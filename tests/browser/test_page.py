@@ -319,7 +319,7 @@ async def test_the_status_page_draws_the_metrics(
     await expect(models).to_contain_text("base-q8_0")
     tiles = visit.page.locator("#tiles")
     await expect(tiles).to_contain_text("Sessions")
-    drawings = visit.page.locator("svg[role=img]")
+    drawings = visit.page.locator(".bars[role=img]")
     assert await drawings.count() >= 3
     assert await violations(visit) == []
     await visit.page.set_viewport_size({"width": 900, "height": 1500})

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from whispercpp_ws import __version__, cli
-from whispercpp_ws.cli import COMMANDS, HIDDEN_COMMANDS, main
+from whispercpp_ws.cli import COMMANDS, EXIT_USAGE, HIDDEN_COMMANDS, main
 from whispercpp_ws.errors import NoSpace
 
 
@@ -136,3 +136,26 @@ def test_the_package_runs_as_a_module() -> None:
     command = [sys.executable, "-m", cli.__name__.partition(".")[0], "--version"]
     output = subprocess.run(command, capture_output=True, check=True).stdout
     assert output.decode() == f"whispercpp-ws {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "serve --port http",
+        "transcribe a.wav --model bse",
+        "transcribe - --format mp3",
+        "stream - --rate 1",
+        "stream a.wav --lang English",
+        "stream - -",
+        "mic --lang English",
+        "models fetch bse",
+        "completion csh",
+        "stream",
+    ],
+)
+def test_what_was_asked_wrongly_has_status_2(words: str) -> None:
+    # argparse leaves by itself, the rest is found by the command.
+    try:
+        assert main(words.split()) == EXIT_USAGE
+    except SystemExit as left:
+        assert left.code == EXIT_USAGE

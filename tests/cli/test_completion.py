@@ -83,6 +83,6 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "shtab", None)
-    assert main(["completion", "bash"]) == 1
+    assert main(["completion", "bash"]) == 2
     err = capsys.readouterr().err
     assert "pip install 'whispercpp-ws[completion]'" in err

@@ -46,7 +46,7 @@ def test_a_missing_file_is_left_to_whoever_opens_it() -> None:
 
 
 def test_a_pattern_that_matches_nothing_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"absent\*\.wav: no file matches"):
+    with pytest.raises(BadAudio, match=r"absent\*\.wav: no file matches"):
         files_of(["absent*.wav"])
 
 

@@ -286,7 +286,7 @@ async def test_a_microphone_that_stops_is_told_after_the_last_final() -> None:
 def test_captions_that_cannot_be_written_are_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["mic", "--srt", str(tmp_path)]) == 1
+    assert main(["mic", "--srt", str(tmp_path)]) == 2
     assert "--srt: expected a file that can be written" in capsys.readouterr().err
 
 

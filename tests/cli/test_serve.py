@@ -63,7 +63,7 @@ def test_a_server_serves_until_it_is_told_to_stop(
 def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert main([*SCRIPTED, "--port", port]) == 1
+        assert main([*SCRIPTED, "--port", port]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(f"whispercpp-ws: cannot listen on 127.0.0.1:{port}: ")
@@ -72,12 +72,12 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
 def test_strangers_are_not_served_by_accident(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["serve", "--host", "0.0.0.0"]) == 1
+    assert main(["serve", "--host", "0.0.0.0"]) == 2
     assert "set a token key" in capsys.readouterr().err
 
 
 def test_a_bad_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--port", "http"]) == 1
+    assert main(["serve", "--port", "http"]) == 2
     assert "--port: expected a whole number" in capsys.readouterr().err
 
 

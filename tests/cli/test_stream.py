@@ -186,7 +186,7 @@ def test_a_damaged_file_is_sent_as_far_as_it_goes(
 def test_a_bad_flag_is_named(
     flags: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["stream", "a.wav", *flags]) == 1
+    assert main(["stream", "a.wav", *flags]) == 2
     assert named in capsys.readouterr().err
 
 
@@ -334,7 +334,7 @@ def test_typing_into_it_is_a_standard_input_too(tmp_path: Path) -> None:
 def test_the_pace_of_the_standard_input_is_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["stream", "-", "--realtime"]) == 1
+    assert main(["stream", "-", "--realtime"]) == 2
     assert "--realtime: the standard input is sent as" in capsys.readouterr().err
 
 

@@ -106,7 +106,7 @@ def test_the_standard_input_is_raw_pcm_or_a_file(
 def test_captions_of_several_files_need_a_folder(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["transcribe", "a.wav", "b.wav", f"--{form}"]) == 1
+    assert main(["transcribe", "a.wav", "b.wav", f"--{form}"]) == 2
     assert f"--{form}: expected one file" in capsys.readouterr().err
 
 
@@ -114,14 +114,14 @@ def test_files_that_would_overwrite_each_other_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ["x/a.wav", "y/a.flac"]
-    assert main(["transcribe", *files, "--output-dir", str(tmp_path)]) == 1
+    assert main(["transcribe", *files, "--output-dir", str(tmp_path)]) == 2
     assert "two of the files have the same name" in capsys.readouterr().err
 
 
 def test_an_unknown_model_is_one_sentence(
     jfk_wav: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["transcribe", str(jfk_wav), "--model", "bse"]) == 1
+    assert main(["transcribe", str(jfk_wav), "--model", "bse"]) == 2
     assert capsys.readouterr().err.startswith("whispercpp-ws: ")
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from whispercpp_ws import __version__
-from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.errors import ConfigError, ModelNotInCatalog, SpeechError
 
 
 COMMANDS = {
@@ -28,8 +28,14 @@ COMMANDS = {
 HIDDEN_COMMANDS = ("demo",)
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
+"""What argparse ends with where it finds the mistake itself."""
+
 EXIT_INTERRUPTED = 130
 """128 and the number of SIGINT, as shells report it."""
+
+USAGE_ERRORS = (ConfigError, ModelNotInCatalog)
+"""Raised for what was asked, not for what happened: the same command fails again."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
     except SpeechError as error:
         print(f"whispercpp-ws: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_USAGE if isinstance(error, USAGE_ERRORS) else EXIT_FAILED
     except BrokenPipeError:
         _forget_stdout()
         return EXIT_FAILED

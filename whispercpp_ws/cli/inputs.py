@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from whispercpp_ws.audio_file import AudioFile
 from whispercpp_ws.config.kinds import Whole
-from whispercpp_ws.errors import BadAudio, ConfigError, SpeechError
+from whispercpp_ws.errors import BadAudio, ConfigError, SpeechError, UnknownFormat
 from whispercpp_ws.events import AudioFormat
 from whispercpp_ws.protocols.formats import encoding_named
 from whispercpp_ws.protocols.wav_header import read_wav_header
@@ -54,9 +54,13 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def raw_format(args: argparse.Namespace) -> AudioFormat:
-    """Return what `--rate`, `--format` and `--channels` say; raises SpeechError."""
+    """Return what `--rate`, `--format` and `--channels` say; raises ConfigError."""
+    try:
+        encoding = encoding_named(args.format)
+    except UnknownFormat as error:
+        raise ConfigError(f"--{error}", field="format") from error
     return AudioFormat(
-        encoding_named(args.format),
+        encoding,
         rate=RATE.read(args.rate, "--rate"),
         channels=CHANNELS.read(args.channels, "--channels"),
     )
@@ -67,7 +71,8 @@ def files_of(names: Sequence[str]) -> tuple[Path, ...]:
     Put files in place of patterns, which the shell may have left to us.
 
     Raises:
-        ConfigError: nothing matches a pattern, or the standard input comes twice.
+        BadAudio: nothing matches a pattern.
+        ConfigError: the standard input comes twice.
     """
     files = [file for name in names for file in _matching(name)]
     if files.count(STDIN) > 1:
@@ -80,7 +85,7 @@ def _matching(name: str) -> list[Path]:
         return [Path(name)]
     found = sorted(glob.glob(name, recursive=True))
     if not found:
-        raise ConfigError(f"{name}: no file matches")
+        raise BadAudio(f"{name}: no file matches", field="file")
     return [Path(path) for path in found if Path(path).is_file()]
 
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 from whispercpp_ws.access.listen import check_listen
 from whispercpp_ws.cli.loading import fetched_model, fetched_vad
-from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
+from whispercpp_ws.cli.settings import (
+    Subparsers,
+    add_options,
+    config_from,
+    with_examples,
+)
 from whispercpp_ws.config import Config, ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.metrics import Metrics
@@ -22,6 +27,16 @@ from whispercpp_ws.scheduler.two_pass import TwoPassScheduler
 from whispercpp_ws.scheduler.wire import HostSpec
 from whispercpp_ws.server.app import create_app
 from whispercpp_ws.server.run import run_app
+
+
+EXAMPLES = """
+examples:
+  whispercpp-ws serve
+  whispercpp-ws serve --model small --quant q5_1 --language ru
+  whispercpp-ws serve --host 0.0.0.0 --token-key-file key
+
+Status 1 after a signal says that some sessions had to be cut.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class Address:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("serve", help="run the server")
+    parser = with_examples(subparsers, "serve", "run the server", EXAMPLES)
     add_options(parser)
     parser.set_defaults(run=run)
 

@@ -17,7 +17,8 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 EXIT_STATUS = """exit status:
   0    all went well
   1    something failed, and one sentence on the standard error says what
-  2    the command line cannot be understood
+  2    a flag, an argument or a setting has no meaning, or what it needs (a port,
+       a file to write, an extra) is not to be had
   130  Ctrl-C"""
 
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"

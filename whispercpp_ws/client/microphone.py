@@ -4,9 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Protocol
 
+from whispercpp_ws.closing import Closing
 from whispercpp_ws.errors import ConfigError
 
 
@@ -76,7 +77,7 @@ class Waiting:
                 yield self._blocks.popleft()
 
 
-class Microphone:
+class Microphone(Closing):
     """A microphone that records; use as a context. Mono PCM16 at its own rate."""
 
     def __init__(self, rate: int, name: str, recorder: Recorder, waiting: Waiting):
@@ -138,17 +139,6 @@ class Microphone:
         """Stop recording; what was recorded can still be taken."""
         self._recorder.close()
         self._waiting.close()
-
-    def __enter__(self) -> "Microphone":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def input_devices() -> list[Device]:

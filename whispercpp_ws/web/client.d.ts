@@ -128,14 +128,23 @@ export class TranscriptionClient {
   readonly state: "new" | State;
   readonly session: string | null;
   readonly isOver: boolean;
+  /** Open the session; resolves with `ready`, rejects with a TranscriptionError. */
   connect(): Promise<Ready>;
+  /** Send audio of the format that `start` names, in pieces of any length. */
   sendAudio(audio: ArrayBuffer | ArrayBufferView): void;
+  /** Resolve when more of a file may be sent; a microphone need not wait. */
   hasRoom(): Promise<void>;
+  /** Change `lang`, `model` and so on from the next utterance on. */
   set(changes: Changes): void;
+  /** Finish the open utterance now. */
   flush(): void;
+  /** Keep utterances open through silence until the next `flush`. */
   hold(): void;
+  /** Say that no more audio comes; the remaining finals and `onEnd` follow. */
   end(): void;
+  /** Leave at once; finals that have not come are lost. */
   close(): void;
+  /** Try now instead of waiting, when the network is known to be back. */
   reconnectNow(): void;
 }
 

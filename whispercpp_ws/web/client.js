@@ -1,5 +1,5 @@
 // A client of whispercpp-ws: one session, over as many connections as it takes. How to
-// use it is in README.md here, its types are in client.d.ts.
+// use it is in README.md here; its types, and what methods do, are in client.d.ts.
 
 // Unsettled audio that is kept for a lost connection: 5 minutes of 48 kHz PCM16.
 export const MAX_LOG_BYTES = 32 * 1024 * 1024;
@@ -15,6 +15,7 @@ const STALL_MS = 20_000; // Without an answer of the network in it, a line is de
 const CONNECT_MS = 10_000;
 const RETRYABLE_CLOSE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
 const STALLED = 4000;
+const LISTENERS = { final: "onFinal", speech: "onSpeech", warning: "onWarning" };
 const BYTES_PER_SAMPLE = { pcm16le: 2, f32le: 4, mulaw: 1, alaw: 1 };
 
 export const BACKOFF = { firstMs: 250, longestMs: 5000, tries: 20, giveUpMs: 60_000 };
@@ -101,32 +102,19 @@ export class ReplayLog {
 }
 
 // A command right at the position may not have been heard with what is before.
-function isBefore({ at, length }, position) {
-	return length ? at + length <= position : at < position;
-}
+const isBefore = ({ at, length }, position) => (length ? at + length <= position : at < position);
 
 // Tells what a server says for the first time from what it says again after a drop.
 class News {
-	finals = 0;
-	latest = { speech_start: -1, speech_end: -1, ack: -1 };
+	latest = { final: 0 };
 
-	isNew(message) {
-		const { type } = message;
-		if (type === "partial") return message.utterance > this.finals;
-		if (type === "final") {
-			const isNew = message.utterance > this.finals;
-			this.finals = Math.max(this.finals, message.utterance);
-			return isNew;
-		}
-		if (type === "speech") return this.isLater(`speech_${message.state}`, message.ts);
-		if (type === "ack") return this.isLater("ack", message.offset);
-		return true;
-	}
-
-	isLater(kind, seconds) {
-		const isLater = seconds > this.latest[kind];
-		if (isLater) this.latest[kind] = seconds;
-		return isLater;
+	isNew({ type, state = "", utterance, ts, offset }) {
+		if (type === "partial") return utterance > this.latest.final;
+		const position = { final: utterance, speech: ts, ack: offset }[type];
+		if (position === undefined) return true;
+		const isNew = position > (this.latest[type + state] ?? -1);
+		if (isNew) this.latest[type + state] = position;
+		return isNew;
 	}
 }
 
@@ -138,7 +126,7 @@ export class TranscriptionClient {
 		this.token = token;
 		this.backoff = { ...BACKOFF, ...backoff };
 		this.handlers = rest;
-		this.Socket = rest.WebSocket ?? globalThis.WebSocket;
+		this.Socket = rest.WebSocket ?? WebSocket;
 		this.random = rest.random ?? Math.random;
 		this.log = new ReplayLog(this.start, maxLogBytes);
 		this.log.rewind(0);
@@ -152,7 +140,6 @@ export class TranscriptionClient {
 		this.waiting = [];
 	}
 
-	/** Open the session; resolves with `ready`, rejects with a TranscriptionError. */
 	connect() {
 		return new Promise((resolve, reject) => {
 			this.opened = { resolve, reject };
@@ -161,7 +148,6 @@ export class TranscriptionClient {
 		});
 	}
 
-	/** Send audio of the format that `start` names, in pieces of any length. */
 	sendAudio(audio) {
 		const { buffer, byteOffset = 0, byteLength } = audio;
 		const bytes = new Uint8Array(buffer ?? audio, byteOffset, byteLength);
@@ -170,42 +156,34 @@ export class TranscriptionClient {
 		}
 	}
 
-	/** Resolve when more of a file may be sent; a microphone need not wait. */
 	hasRoom() {
 		if (this.isOver || this.isRoomy) return Promise.resolve();
 		return new Promise((resolve) => this.waiting.push(resolve));
 	}
 
-	/** Change `lang`, `model` and so on from the next utterance on. */
 	set(changes) {
 		this.put(JSON.stringify({ op: "set", ...changes }));
 	}
 
-	/** Finish the open utterance now. */
 	flush() {
 		this.put('{"op":"flush"}');
 	}
 
-	/** Keep utterances open through silence until the next `flush`. */
 	hold() {
 		this.put('{"op":"hold"}');
 	}
 
-	/** Say that no more audio comes; the remaining finals and `onEnd` follow. */
 	end() {
 		this.put('{"op":"end"}');
 	}
 
-	/** Leave at once; finals that have not come are lost. */
 	close() {
 		this.finish(null);
 	}
 
-	/** Try now instead of waiting, when the network is known to be back. */
 	reconnectNow() {
 		if (this.state !== "lost" || !this.retry) return;
 		clearTimeout(this.retry);
-		this.retry = null;
 		this.open();
 	}
 
@@ -247,6 +225,7 @@ export class TranscriptionClient {
 	}
 
 	async open() {
+		this.retry = null;
 		let token, socket;
 		try {
 			token = typeof this.token === "function" ? await this.token() : this.token;
@@ -302,15 +281,12 @@ export class TranscriptionClient {
 	tell(message) {
 		this.tries = 0;
 		this.since = null;
-		const { onFinal, onSpeech, onWarning } = this.handlers;
 		const { type } = message;
 		if (type === "ack") this.settle(message.offset);
 		if (type === "partial") this.tellPartial(message);
 		if (type === "final") this.stable = "";
-		if (type === "final") onFinal?.(message);
-		if (type === "speech") onSpeech?.(message);
-		if (type === "warning") onWarning?.(message);
 		if (type === "end") this.finish(null, message);
+		this.handlers[LISTENERS[type]]?.(message);
 	}
 
 	tellPartial(message) {
@@ -349,10 +325,7 @@ export class TranscriptionClient {
 
 	comeBackIn(waitMs) {
 		this.setState("lost", { waitMs });
-		this.retry = setTimeout(() => {
-			this.retry = null;
-			this.open();
-		}, waitMs);
+		this.retry = setTimeout(() => this.open(), waitMs);
 	}
 
 	// Full jitter up to a bound that doubles: clients do not come back all at once.
@@ -384,8 +357,7 @@ export class TranscriptionClient {
 		const socket = this.socket;
 		this.socket = null;
 		if (!socket) return;
-		if (code) socket.close(code);
-		else socket.close();
+		socket.close(...(code ? [code] : []));
 	}
 
 	setState(state, detail = {}) {

@@ -8,7 +8,7 @@ export const MESSAGES = {
 	stop: ["Stop", "Стоп"],
 	hold: ["Hold to talk", "Удерживать"],
 	file: ["Open a file", "Открыть файл"],
-	keys: ["Space starts and stops; hold it to talk. Drop an audio file anywhere.", "Пробел: начать и остановить; удерживая, говорят. Аудиофайл можно бросить куда угодно."],
+	keys: ["Space starts and stops; hold it to talk. Drop an audio file anywhere.", "Пробел: начать и остановить, удерживая — говорить. Аудиофайл можно бросить сюда."],
 	language: ["Language", "Язык"],
 	detect: ["Detect", "Определить"],
 	model: ["Model", "Модель"],
@@ -20,9 +20,9 @@ export const MESSAGES = {
 	useToken: ["Use", "Применить"],
 	level: ["Level of the input", "Уровень входа"],
 	transcript: ["Transcript", "Расшифровка"],
-	empty: ["What is said appears here: grey while it may change, black when it is settled.", "Здесь появится сказанное: серым, пока может измениться, чёрным, когда готово."],
-	wordHelp: ["Arrows choose a word, Enter plays it.", "Стрелки выбирают слово, Enter его проигрывает."],
-	hear: ["Hear {from} to {to} again", "Прослушать с {from} до {to}"],
+	empty: ["What is said appears here: grey while it may change, black when settled.", "Здесь появится сказанное: серым, пока может измениться, затем чёрным."],
+	wordHelp: ["Arrows choose a word, Enter plays it.", "Стрелки выбирают слово, Enter играет."],
+	hear: ["Hear {from} to {to} again", "Прослушать {from}–{to}"],
 	confidence: ["{word}: {percent} % sure", "{word}: {percent} %"],
 	copy: ["Copy", "Копировать"],
 	copied: ["Copied", "Скопировано"],
@@ -42,8 +42,9 @@ export const MESSAGES = {
 	lag: ["{s} s behind", "отставание {s} с"],
 	notAllowed: ["The microphone was not allowed. Allow it in the address bar and start again.", "Микрофон не разрешён. Разрешите его в адресной строке и начните снова."],
 	notFound: ["No microphone was found. Connect one and start again.", "Микрофон не найден. Подключите его и начните снова."],
-	notReadable: ["The microphone cannot be opened; is another program using it?", "Микрофон не открывается; не занят ли он другой программой?"],
-	insecure: ["Browsers give the microphone to https:// pages and localhost only. Use https, or run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}. Files can be dropped here all the same.", "Микрофон доступен только страницам https:// и localhost. Нужен https, или запустите «ssh -L {port}:127.0.0.1:{port} {host}» и откройте http://localhost:{port}. Файлы можно бросать и так."],
+	unplugged: ["The microphone is gone. Connect it and start again.", "Микрофон пропал. Подключите его и начните снова."],
+	notReadable: ["The microphone cannot be opened; is another program using it?", "Микрофон не открывается; не занят ли он?"],
+	insecure: ["Browsers give the microphone to https:// and localhost only: use https, or run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}. Files can be dropped all the same.", "Микрофон доступен только на https:// и localhost: нужен https, или запустите «ssh -L {port}:127.0.0.1:{port} {host}» и откройте http://localhost:{port}. Файлы бросать можно."],
 	microphoneFailed: ["The microphone failed: {detail}", "Ошибка микрофона: {detail}"],
 	overloaded: ["The server is full. Try again in some seconds.", "Сервер занят. Повторите через несколько секунд."],
 	draining: ["The server is shutting down. Try again in a minute.", "Сервер выключается. Повторите через минуту."],
@@ -69,13 +70,13 @@ export const MESSAGES = {
 	models: ["Models", "Модели"],
 	languages: ["{n} languages", "языков: {n}"],
 	isDefault: ["default", "по умолчанию"],
-	lagPartial: ["From audio to partial", "От звука до промежуточного текста"],
-	lagFinal: ["From audio to final", "От звука до окончательного текста"],
-	finalTotal: ["From end of speech to final", "От конца речи до окончательного текста"],
+	lagPartial: ["Audio to partial", "Звук → промежуточный текст"],
+	lagFinal: ["Audio to final", "Звук → окончательный текст"],
+	finalTotal: ["End of speech to final", "Конец речи → окончательный текст"],
 	decode: ["Decodes", "Декодирование"],
 	median: ["median {p50} s, 95 % within {p95} s, {n} in all", "медиана {p50} с, 95 % до {p95} с, всего {n}"],
 	none: ["nothing yet", "пока ничего"],
-	localOnly: ["Shown on the server's own machine only. Run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}/status.", "Видно только на машине сервера: «ssh -L {port}:127.0.0.1:{port} {host}», затем http://localhost:{port}/status."],
+	localOnly: ["Shown on the server's own machine only: run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}/status.", "Видно только на сервере: «ssh -L {port}:127.0.0.1:{port} {host}», затем http://localhost:{port}/status."],
 	updated: ["As of {time}", "На {time}"],
 };
 
@@ -90,11 +91,10 @@ let language = "en";
 export function speak(chosen) {
 	language = chosen;
 	document.documentElement.lang = chosen;
-	for (const element of document.querySelectorAll("[data-t]")) {
-		element.textContent = t(element.dataset.t, element.dataset);
-	}
-	for (const element of document.querySelectorAll("[data-label]")) {
-		element.setAttribute("aria-label", t(element.dataset.label, element.dataset));
+	for (const element of document.querySelectorAll("[data-t], [data-label]")) {
+		const { t: key, label } = element.dataset;
+		if (key) element.textContent = t(key);
+		if (label) element.ariaLabel = t(label, element.dataset);
 	}
 }
 
@@ -107,6 +107,14 @@ export const knows = (key) => key in MESSAGES;
 
 export const number = (value, most = 2) =>
 	value.toLocaleString(language, { maximumFractionDigits: most });
+
+// Show a message, or hide where it stands.
+export function showMessage(id, code, values) {
+	const { hostname: host, port } = location;
+	const element = document.getElementById(id);
+	element.hidden = !code;
+	element.textContent = code && t(code, { host, port: port || "2700", ...values });
+}
 
 // A name of a language in the language of the interface.
 export function languageName(code) {

@@ -1,8 +1,7 @@
 // Reads Prometheus' text format, as much of it as the server writes.
 
-const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+const LINE = /^whispercpp_ws_(\w+)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
-const PREFIX = "whispercpp_ws_";
 
 // A map from names without the server's prefix to lists of { labels, value }.
 export function parseMetrics(text) {
@@ -10,19 +9,16 @@ export function parseMetrics(text) {
 	for (const line of text.split("\n")) {
 		const [, name, labels = "", value] = line.match(LINE) ?? [];
 		if (!name) continue;
-		const key = name.replace(PREFIX, "");
-		if (!found.has(key)) found.set(key, []);
-		found.get(key).push({ labels: parseLabels(labels), value: parseValue(value) });
+		if (!found.has(name)) found.set(name, []);
+		found.get(name).push({ labels: parseLabels(labels), value: Number(value) });
 	}
 	return found;
 }
 
 function parseLabels(text) {
-	return Object.fromEntries([...text.matchAll(LABEL)].map(([, name, value]) => [name, unescaped(value)]));
+	const pairs = [...text.matchAll(LABEL)];
+	return Object.fromEntries(pairs.map(([, name, value]) => [name, value.replace(/\\(.)/g, "$1")]));
 }
-
-const unescaped = (text) => text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c));
-const parseValue = (text) => (text.endsWith("Inf") ? Infinity : Number(text));
 
 export function total(metrics, name) {
 	return (metrics.get(name) ?? []).reduce((sum, { value }) => sum + value, 0);
@@ -30,15 +26,16 @@ export function total(metrics, name) {
 
 // The buckets of one histogram, each with its own count: [{ from, to, count }].
 export function buckets(metrics, name, label, wanted) {
-	const rows = (metrics.get(`${name}_bucket`) ?? [])
+	let [from, below] = [0, 0];
+	return (metrics.get(`${name}_bucket`) ?? [])
 		.filter(({ labels }) => labels[label] === wanted)
-		.map(({ labels, value }) => ({ to: parseValue(labels.le), value }))
-		.sort((one, other) => one.to - other.to);
-	return rows.map(({ to, value }, index) => ({
-		from: rows[index - 1]?.to ?? 0,
-		to,
-		count: value - (rows[index - 1]?.value ?? 0),
-	}));
+		.map(({ labels: { le }, value }) => ({ to: le === "+Inf" ? Infinity : Number(le), value }))
+		.sort((one, other) => one.to - other.to)
+		.map(({ to, value }) => {
+			const row = { from, to, count: value - below };
+			[from, below] = [to, value];
+			return row;
+		});
 }
 
 export function labelValues(metrics, name, label) {
@@ -47,8 +44,7 @@ export function labelValues(metrics, name, label) {
 
 // Where a share of all values lies below, spread evenly within its bucket.
 export function quantile(rows, share) {
-	const all = rows.reduce((sum, { count }) => sum + count, 0);
-	let left = all * share;
+	let left = share * rows.reduce((sum, { count }) => sum + count, 0);
 	for (const { from, to, count } of rows) {
 		if (count && left <= count) return to === Infinity ? from : from + ((to - from) * left) / count;
 		left -= count;

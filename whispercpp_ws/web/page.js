@@ -1,7 +1,9 @@
 // The page: a microphone or a file in, text out. One session at a time.
 
 import { TranscriptionClient } from "./client.js";
-import { interfaceLanguage, knows, languageName, number, recall, remember, speak, t } from "./messages.js";
+import {
+	interfaceLanguage, knows, languageName, number, recall, remember, showMessage, speak, t,
+} from "./messages.js";
 import { MAX_FILE_BYTES, Microphone, Player, Recording, SoundError, SoundFile, microphones } from "./sound.js";
 import { Transcript, WRITERS } from "./transcript.js";
 import { TranscriptView } from "./view.js";
@@ -20,17 +22,17 @@ const view = new TranscriptView(hear);
 let about = { models: [] };
 let token = takeToken();
 let running = null;
+let noteTimer = null;
 let shown = { state: "idle", values: {}, problem: null };
 
 // A fragment never reaches a server or its log; it leaves the address bar as well.
 function takeToken() {
 	const given = new URLSearchParams(location.hash.slice(1).replace(/^\?/, "")).get("token");
-	if (given) history.replaceState(null, "", location.pathname + location.search);
-	if (given) remember("token", given);
-	return given ?? recall("token") ?? "";
+	if (!given) return recall("token") ?? "";
+	history.replaceState(null, "", location.pathname + location.search);
+	remember("token", given);
+	return given;
 }
-
-// What the server has
 
 async function learn() {
 	try {
@@ -51,9 +53,7 @@ function fill(select, options, fallback) {
 }
 
 function fillModels() {
-	const names = about.models.map(({ name }) => [name, name]);
-	fill(by("model"), names, about.model);
-	by("model").disabled = !names.length;
+	fill(by("model"), about.models.map(({ name }) => [name, name]), about.model);
 }
 
 function fillLanguages() {
@@ -64,13 +64,9 @@ function fillLanguages() {
 }
 
 async function fillDevices() {
-	const found = await microphones();
-	const named = found.map(({ deviceId, label }, n) => [deviceId, label || t("deviceNumber", { n: n + 1 })]);
-	const others = named.filter(([id]) => id !== "default");
-	fill(by("device"), [["", t("defaultDevice")], ...others], "");
+	const named = (await microphones()).map(({ deviceId, label }, n) => [deviceId, label || t("deviceNumber", { n: n + 1 })]);
+	fill(by("device"), [["", t("defaultDevice")], ...named], "");
 }
-
-// What is shown
 
 function showState(state, values = {}) {
 	shown = { ...shown, state, values };
@@ -81,17 +77,13 @@ function showState(state, values = {}) {
 
 function showProblem(code, values = {}) {
 	shown.problem = code && { code, values };
-	const { hostname, port } = location;
-	const places = { host: hostname, port: port || "2700", mb: MAX_FILE_BYTES >> 20 };
-	by("problem").hidden = !code;
-	by("problem").textContent = code ? t(code, { ...places, ...values }) : "";
+	showMessage("problem", code, { mb: MAX_FILE_BYTES >> 20, ...values });
 }
 
 function showNote(code, values) {
-	clearTimeout(showNote.timer);
-	by("note").hidden = !code;
-	by("note").textContent = code ? t(code, values) : "";
-	if (code) showNote.timer = setTimeout(() => showNote(""), NOTE_MS);
+	clearTimeout(noteTimer);
+	showMessage("note", code, values);
+	if (code) noteTimer = setTimeout(() => showNote(""), NOTE_MS);
 }
 
 function showRunning() {
@@ -114,8 +106,6 @@ function showAll() {
 	showRunning();
 	view.relabel();
 }
-
-// Sessions
 
 class Session {
 	constructor() {
@@ -190,8 +180,8 @@ class Session {
 }
 
 function choices() {
-	const [lang, model] = [by("language").value, by("model").value];
-	return { ...(lang && { lang }), ...(model && { model }) };
+	const model = by("model").value;
+	return { lang: by("language").value, ...(model && { model }) };
 }
 
 // A page is not told why an upgrade was refused; it asks.
@@ -222,7 +212,7 @@ async function startMicrophone({ isHeld = false } = {}) {
 			deviceId: by("device").value,
 			onFrame: (frame) => (session.client ? session.send(frame) : early.push(frame)),
 			onLost: () => {
-				showProblem("notFound");
+				showProblem("unplugged");
 				session.stop();
 			},
 		});
@@ -273,26 +263,18 @@ function toggle() {
 }
 
 async function hear(start, end) {
-	if (!(await player.play(recording, start, end))) {
-		showNote("forgotten");
-	}
+	if (!(await player.play(recording, start, end))) showNote("forgotten");
 }
 
-// Hands on
-
 function holdToTalk() {
-	const down = (event) => {
-		if (running) return;
-		event.preventDefault();
-		startMicrophone({ isHeld: true });
-	};
+	const down = () => running || startMicrophone({ isHeld: true });
 	const up = () => running?.stop();
-	on("talk", "pointerdown", (event) => {
-		event.target.setPointerCapture(event.pointerId);
-		down(event);
+	on("talk", "pointerdown", ({ target, pointerId }) => {
+		target.setPointerCapture(pointerId);
+		down();
 	});
 	for (const name of ["pointerup", "pointercancel"]) on("talk", name, up);
-	on("talk", "keydown", (event) => event.key === " " && !event.repeat && down(event));
+	on("talk", "keydown", ({ key, repeat }) => key === " " && !repeat && down());
 	on("talk", "keyup", ({ key }) => key === " " && up());
 }
 
@@ -318,17 +300,15 @@ function spaceBar() {
 function dropFiles() {
 	const show = (isOver) => (by("drop").hidden = !isOver);
 	const isFile = ({ dataTransfer }) => dataTransfer?.types.includes("Files");
-	addEventListener("dragover", (event) => {
-		if (isFile(event)) event.preventDefault();
-		show(isFile(event));
-	});
 	addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || show(false));
-	addEventListener("drop", (event) => {
-		show(false);
-		if (!isFile(event)) return;
-		event.preventDefault();
-		streamFile(event.dataTransfer.files[0]);
-	});
+	for (const name of ["dragover", "drop"]) {
+		addEventListener(name, (event) => {
+			show(isFile(event) && name === "dragover");
+			if (!isFile(event)) return;
+			event.preventDefault();
+			if (name === "drop") streamFile(event.dataTransfer.files[0]);
+		});
+	}
 	on("file", "change", ({ target }) => {
 		if (target.files[0]) streamFile(target.files[0]);
 		target.value = "";

@@ -38,14 +38,13 @@ async function capture(deviceId) {
 
 export async function microphones() {
 	const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-	return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId);
+	const isNamed = ({ deviceId: id }) => id && id !== "default";
+	return devices.filter((device) => device.kind === "audioinput" && isNamed(device));
 }
 
 export class Microphone {
-	static async open({ deviceId, onFrame, onLost }) {
-		const microphone = new Microphone();
-		microphone.onFrame = onFrame;
-		microphone.onLost = onLost;
+	static async open({ deviceId, ...handlers }) {
+		const microphone = Object.assign(new Microphone(), handlers);
 		try {
 			await microphone.begin(deviceId);
 		} catch (error) {
@@ -99,7 +98,7 @@ export class Microphone {
 
 	close() {
 		this.release();
-		if (this.context && this.context.state !== "closed") this.context.close();
+		this.context?.close().catch(() => {}); // It may be closed already.
 	}
 
 	release() {
@@ -112,15 +111,13 @@ export class Microphone {
 export class SoundFile {
 	static async open(file) {
 		if (file.size > MAX_FILE_BYTES) throw new SoundError("tooLarge");
-		const opened = new SoundFile();
-		opened.rate = FILE_RATE;
 		try {
 			const context = new OfflineAudioContext(1, 1, FILE_RATE);
-			opened.audio = await context.decodeAudioData(await file.arrayBuffer());
+			const audio = await context.decodeAudioData(await file.arrayBuffer());
+			return Object.assign(new SoundFile(), { audio, rate: FILE_RATE });
 		} catch (error) {
 			throw new SoundError("unreadable", error.message);
 		}
-		return opened;
 	}
 
 	*pieces() {
@@ -175,11 +172,8 @@ export class Recording {
 		const { rate } = parts[0];
 		const cut = parts
 			.filter((part) => part.rate === rate)
-			.map((part) => part.samples.subarray(at(start, part), Math.max(0, at(end, part))));
-		const samples = new Float32Array(cut.reduce((sum, piece) => sum + piece.length, 0));
-		let filled = 0;
-		for (const piece of cut) for (const sample of piece) samples[filled++] = sample / 32768;
-		return { rate, samples };
+			.flatMap((part) => [...part.samples.subarray(at(start, part), at(end, part))]);
+		return { rate, samples: Float32Array.from(cut, (sample) => sample / 32768) };
 	}
 }
 

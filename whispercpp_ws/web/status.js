@@ -1,10 +1,9 @@
 // The state of the server, drawn from its metrics.
 
-import { interfaceLanguage, number, speak, t } from "./messages.js";
+import { interfaceLanguage, number, showMessage, speak, t } from "./messages.js";
 import { buckets, labelValues, parseMetrics, quantile, total } from "./metrics.js";
 
 const POLL_MS = 2000;
-const [WIDTH, HEIGHT, TEXT] = [600, 90, 16];
 const HISTOGRAMS = [
 	["lagPartial", "lag_seconds", "kind", "partial"],
 	["lagFinal", "lag_seconds", "kind", "final"],
@@ -15,15 +14,7 @@ const HISTOGRAMS = [
 const by = (id) => document.getElementById(id);
 
 function made(name, attributes = {}, ...children) {
-	const element = document.createElement(name);
-	Object.assign(element, attributes);
-	element.append(...children);
-	return element;
-}
-
-function drawn(name, attributes, ...children) {
-	const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-	for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+	const element = Object.assign(document.createElement(name), attributes);
 	element.append(...children);
 	return element;
 }
@@ -39,20 +30,17 @@ function tiles(metrics) {
 		["resumedCount", number(value("resumed_sessions_total"))],
 		["refused", number(value("refused_connections_total"))],
 		["errors", number(value("errors_total"))],
-	].map(([key, text]) => made("div", { className: "card" }, made("b", {}, text), made("span", {}, t(key))));
+	].map(([key, text]) => made("div", { className: "card" }, made("b", {}, text), t(key)));
 }
 
 function bars(rows, label) {
-	const most = Math.max(1, ...rows.map(({ count }) => count));
-	const width = WIDTH / rows.length;
-	const shapes = rows.flatMap(({ to, count }, index) => {
-		const height = (HEIGHT * count) / most;
-		const place = { x: index * width + 2, y: HEIGHT - height, width: width - 4, height };
-		const text = { x: (index + 0.5) * width, y: HEIGHT + TEXT - 2, "text-anchor": "middle" };
-		return [drawn("rect", place), drawn("text", text, number(to))];
+	const most = Math.max(...rows.map(({ count }) => count));
+	const columns = rows.map(({ to, count }) => {
+		const bar = made("i");
+		bar.style.height = `${count / most}em`;
+		return made("span", {}, bar, number(to));
 	});
-	const size = { viewBox: `0 0 ${WIDTH} ${HEIGHT + TEXT}`, role: "img", "aria-label": label };
-	return drawn("svg", size, drawn("path", { d: `M0 ${HEIGHT}H${WIDTH}` }), ...shapes);
+	return made("div", { className: "bars", role: "img", ariaLabel: label }, ...columns);
 }
 
 function histogram(metrics, [title, name, label, only]) {
@@ -61,18 +49,18 @@ function histogram(metrics, [title, name, label, only]) {
 		const rows = buckets(metrics, name, label, kind);
 		const n = rows.reduce((sum, { count }) => sum + count, 0);
 		if (!n) return [];
-		const [p50, p95] = [0.5, 0.95].map((share) => number(quantile(rows, share), 2));
+		const [p50, p95] = [0.5, 0.95].map((share) => number(quantile(rows, share)));
 		const sum = `${only ? "" : `${kind}: `}${t("median", { p50, p95, n: number(n) })}`;
-		return [made("p", { className: "sum" }, sum), bars(rows, `${t(title)}. ${sum}`)];
+		return [made("p", {}, sum), bars(rows, `${t(title)}. ${sum}`)];
 	});
-	if (!parts.length) parts.push(made("p", { className: "sum" }, t("none")));
+	if (!parts.length) parts.push(t("none"));
 	return made("section", { className: "card" }, made("h2", {}, t(title)), ...parts);
 }
 
 function models({ models: loaded = [], model }) {
 	return loaded.map(({ name, languages }) => {
 		const note = name === model ? `, ${t("isDefault")}` : "";
-		return made("li", {}, made("strong", {}, name), ` (${t("languages", { n: languages.length })}${note})`);
+		return made("li", {}, `${name} (${t("languages", { n: languages.length })}${note})`);
 	});
 }
 
@@ -81,14 +69,14 @@ function show(metrics, about) {
 	by("models").replaceChildren(...models(about));
 	by("histograms").replaceChildren(...HISTOGRAMS.map((which) => histogram(metrics, which)));
 	by("state").dataset.state = "open";
-	by("state-text").textContent = t("updated", { time: new Date().toLocaleTimeString(document.documentElement.lang) });
+	const time = new Date().toLocaleTimeString(document.documentElement.lang);
+	by("state-text").textContent = t("updated", { time });
+	showMessage("problem", "");
 }
 
 function showProblem(code) {
-	const { hostname: host, port } = location;
-	by("problem").hidden = !code;
-	by("problem").textContent = code ? t(code, { host, port: port || "2700" }) : "";
-	if (code) by("state").dataset.state = "lost";
+	showMessage("problem", code);
+	by("state").dataset.state = "lost";
 }
 
 // Returns whether asking again makes sense.
@@ -100,7 +88,6 @@ async function refresh() {
 			return false;
 		}
 		show(parseMetrics(await metrics.text()), await about.json());
-		showProblem("");
 	} catch {
 		showProblem("unreachable");
 	}

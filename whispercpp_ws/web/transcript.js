@@ -11,14 +11,9 @@ export class Transcript {
 	// `shift` is where in the page's audio the session began.
 	add({ text, ts, te, lang, conf, words = [] }, shift = 0) {
 		if (!text) return null;
-		const utterance = {
-			text,
-			start: ts + shift,
-			end: te + shift,
-			lang,
-			conf,
-			words: words.map((word) => ({ ...word, start: word.start + shift, end: word.end + shift })),
-		};
+		const moved = (start, end) => ({ start: rounded(start + shift), end: rounded(end + shift) });
+		const shifted = words.map((word) => ({ ...word, ...moved(word.start, word.end) }));
+		const utterance = { text, ...moved(ts, te), lang, conf, words: shifted };
 		this.utterances.push(utterance);
 		if (this.utterances.length > MAX_UTTERANCES) this.utterances.shift();
 		return utterance;
@@ -44,11 +39,7 @@ export function* pieces({ text, words }) {
 }
 
 export function clock(seconds) {
-	const whole = Math.floor(seconds);
-	const hours = Math.floor(whole / 3600);
-	const minutes = Math.floor(whole / 60) % 60;
-	const rest = String(whole % 60).padStart(2, "0");
-	return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+	return parts(seconds).join(":").replace(/^(00:)?0?/, "");
 }
 
 const oneLine = (text) => text.split(/\s+/).filter(Boolean).join(" ");
@@ -56,11 +47,9 @@ const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").repl
 const pad = (number, digits = 2) => String(number).padStart(digits, "0");
 const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
 
-function stamp(ms, point) {
-	const s = Math.floor(ms / 1000);
-	const time = [s / 3600, (s / 60) % 60, s % 60].map((part) => pad(Math.floor(part)));
-	return time.join(":") + point + pad(ms % 1000, 3);
-}
+// Hours, minutes and seconds of two digits.
+const parts = (s) => [s / 3600, (s / 60) % 60, s % 60].map((part) => pad(Math.floor(part)));
+const stamp = (ms, point) => parts(ms / 1000).join(":") + point + pad(ms % 1000, 3);
 
 function span({ start, end }, point) {
 	const from = Math.max(0, Math.round(start * 1000));
@@ -70,26 +59,15 @@ function span({ start, end }, point) {
 }
 
 function jsonBody(utterances) {
-	const segments = utterances.map(({ text, start, end, lang, conf, words }) => ({
-		text: oneLine(text),
-		start: rounded(start),
-		end: rounded(end),
-		lang,
-		conf,
-		words: words.map((word) => ({ ...word, start: rounded(word.start), end: rounded(word.end) })),
-	}));
+	const segments = utterances.map((utterance) => ({ ...utterance, text: oneLine(utterance.text) }));
 	return { text: segments.map(({ text }) => text).join(" "), segments };
 }
 
 export const WRITERS = {
 	txt: (utterances) => utterances.map(({ text }) => `${oneLine(text)}\n`).join(""),
 	srt: (utterances) =>
-		utterances
-			.map((u, index) => `${index + 1}\n${span(u, ",")}\n${oneLine(u.text)}\n`)
-			.join("\n"),
+		utterances.map((u, n) => `${n + 1}\n${span(u, ",")}\n${oneLine(u.text)}\n`).join("\n"),
 	vtt: (utterances) =>
-		["WEBVTT\n", ...utterances.map((u) => `${span(u, ".")}\n${escaped(oneLine(u.text))}\n`)].join(
-			"\n",
-		),
+		["WEBVTT\n", ...utterances.map((u) => `${span(u, ".")}\n${escaped(oneLine(u.text))}\n`)].join("\n"),
 	json: (utterances) => `${JSON.stringify(jsonBody(utterances))}\n`,
 };

@@ -27,21 +27,16 @@ export class TranscriptView {
 	}
 
 	add(utterance) {
-		const item = document.createElement("li");
-		const button = document.createElement("button");
-		button.type = "button";
+		const [item, button, text] = ["li", "button", "p"].map((name) => document.createElement(name));
 		button.setAttribute("aria-describedby", "word-help");
-		const text = document.createElement("p");
-		text.dir = "auto";
-		text.lang = utterance.lang;
+		Object.assign(text, { dir: "auto", lang: utterance.lang });
 		text.append(...[...pieces(utterance)].map(drawn));
 		item.append(button, text);
 		this.items.push({ item, button, text, utterance });
 		this.list.append(item);
 		this.label(this.items.at(-1));
 		// The only live region: a screen reader hears each sentence once, when it is final.
-		by("said").lang = utterance.lang;
-		by("said").textContent = utterance.text;
+		Object.assign(by("said"), { lang: utterance.lang, textContent: utterance.text });
 		this.showPartial("", "");
 	}
 
@@ -58,7 +53,7 @@ export class TranscriptView {
 
 	label({ button, text, utterance: { start, end } }) {
 		button.textContent = clock(start);
-		button.setAttribute("aria-label", t("hear", { from: clock(start), to: clock(end) }));
+		button.ariaLabel = t("hear", { from: clock(start), to: clock(end) });
 		for (const word of text.children) {
 			const percent = number(100 * word.dataset.conf, 0);
 			word.title = t("confidence", { word: word.textContent, percent });
