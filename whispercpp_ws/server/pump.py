@@ -262,6 +262,8 @@ class SessionDecoder:
         self._session_id = session_id
         self._metrics = metrics
         self._stages = FinalStages()
+        self._final_cpu_s = 0.0
+        """Of the last decode that was no partial."""
         self.log = log
 
     def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
@@ -311,6 +313,8 @@ class SessionDecoder:
         now_s = asyncio.get_running_loop().time()
         stages = self._stages.of_final(final.end_s, lag_s=lag_s, now_s=now_s)
         if stages is not None:
+            after_s = stages.queue_s + stages.decode_s
+            self.shedding.note_final(after_s, self._final_cpu_s)
             self._metrics.final_s.labels("endpoint").observe(stages.endpoint_s)
             self._metrics.final_s.labels("queue").observe(stages.queue_s)
             self._metrics.final_s.labels("decode").observe(stages.decode_s)
@@ -324,6 +328,8 @@ class SessionDecoder:
             raise
         done_s = asyncio.get_running_loop().time()
         self._stages.note_decode(request, hypothesis.decode_s, done_s=done_s)
+        if request.priority is not Priority.PARTIAL:
+            self._final_cpu_s = hypothesis.cost.cpu_s
         self._count(request, hypothesis, seconds=done_s - started_s)
         return hypothesis
 
