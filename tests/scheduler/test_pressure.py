@@ -60,6 +60,13 @@ def test_each_late_final_climbs_one_rung_and_punctual_ones_descend() -> None:
     assert finals(ladder, 0.0, every_s=2.5, count=30)[-1] == 0
 
 
+def test_a_final_that_is_very_late_is_forgotten_like_any_other() -> None:
+    ladder = Ladder()
+    finals(ladder, 60.0, every_s=0.1, count=40)
+    assert levels(ladder, 0.0, since_s=4, until_s=30) < len(LADDER) - 1
+    assert levels(ladder, 0.0, since_s=30, until_s=60) == 0
+
+
 def test_finals_that_are_hardly_late_move_nothing() -> None:
     assert finals(Ladder(), 0.2, every_s=2.5, count=40)[-1] == 0
 

@@ -77,11 +77,5 @@ def limit_s(
     return min(max(3.0 * cost.slow_s(frames, 0.01), lowest_s), highest_s)
 
 
-def alone_s(cpu_s: float, *, lanes: int) -> float:
-    """Return how long a decode of so much CPU takes on a machine that is idle else."""
-    gain: float = min(lanes, MAX_THREADS) ** THREADS_GAIN
-    return cpu_s / gain
-
-
 def _bucket(frames: int) -> int:
     return max(1, -(-frames // BUCKET_FRAMES))

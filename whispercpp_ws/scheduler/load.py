@@ -8,7 +8,6 @@ from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
-from whispercpp_ws.scheduler.cost import alone_s
 from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
 
 
@@ -98,14 +97,8 @@ class LoadMeter:
             sheds=self._sheds,
         )
 
-    def note_final(self, after_s: float, cpu_s: float) -> None:
-        """
-        Take how long after the end of its utterance a final came.
-
-        `cpu_s` is what its decode took of the CPU, 0 where that is not known: what it
-        would have taken alone is not lateness.
-        """
-        late_s = max(0.0, after_s - alone_s(cpu_s, lanes=self._lanes))
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
         self._ladder.note_final(late_s, now_s=self._clock())
         if self._metrics is not None:
             self._metrics.final_late_s.set(self._ladder.late_s)
@@ -154,8 +147,8 @@ class Unloaded:
     def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         """Take how much audio a session has sent, and whether it is speech."""
 
-    def note_final(self, after_s: float, cpu_s: float) -> None:
-        """Take how long after the end of its utterance a final came."""
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
 
     def note_subject(self, session_id: str, subject: str) -> None:
         """Take whose token a session was started with."""

@@ -29,7 +29,10 @@ LOW_LATE_S = 0.1
 """The same, below which it is descended."""
 LATE_WEIGHT = 0.5
 """Of the newest final in that mean."""
-LATE_MEMORY_S = 10.0
+MOST_LATE_S = 1.0
+"""Of one final in that mean: one that is a minute late must not keep everybody out for
+as long."""
+LATE_MEMORY_S = 5.0
 """Time constant with which that mean fades while no final comes."""
 
 
@@ -114,9 +117,9 @@ class Ladder:
         return self._late_s
 
     def note_final(self, late_s: float, *, now_s: float) -> Pressure:
-        """Take how much later a final came than it would have alone."""
+        """Take how much longer the decode of a final took than it does alone."""
         self._smooth(now_s)
-        self._late_s += LATE_WEIGHT * (late_s - self._late_s)
+        self._late_s += LATE_WEIGHT * (min(late_s, MOST_LATE_S) - self._late_s)
         self._is_news = True
         return self.observe(self._newest_wait_s, now_s=now_s)
 

@@ -262,8 +262,6 @@ class SessionDecoder:
         self._session_id = session_id
         self._metrics = metrics
         self._stages = FinalStages()
-        self._final_cpu_s = 0.0
-        """Of the last decode that was no partial."""
         self.log = log
 
     def sheds(self, request: DecodeRequest, *, at_s: float) -> bool:
@@ -313,8 +311,6 @@ class SessionDecoder:
         now_s = asyncio.get_running_loop().time()
         stages = self._stages.of_final(final.end_s, lag_s=lag_s, now_s=now_s)
         if stages is not None:
-            after_s = stages.queue_s + stages.decode_s
-            self.shedding.note_final(after_s, self._final_cpu_s)
             self._metrics.final_s.labels("endpoint").observe(stages.endpoint_s)
             self._metrics.final_s.labels("queue").observe(stages.queue_s)
             self._metrics.final_s.labels("decode").observe(stages.decode_s)
@@ -328,9 +324,9 @@ class SessionDecoder:
             raise
         done_s = asyncio.get_running_loop().time()
         self._stages.note_decode(request, hypothesis.decode_s, done_s=done_s)
-        if request.priority is not Priority.PARTIAL:
-            self._final_cpu_s = hypothesis.cost.cpu_s
         self._count(request, hypothesis, seconds=done_s - started_s)
+        if request.priority is not Priority.PARTIAL:
+            self.shedding.note_final(lateness_s(hypothesis, done_s - started_s))
         return hypothesis
 
     def _count(
@@ -344,6 +340,18 @@ class SessionDecoder:
         metrics.decode_cpu_s.labels(kind).inc(cost.cpu_s)
         metrics.vad_cpu_s.inc(cost.vad_cpu_s)
         metrics.encoder_flops.labels(kind).inc(cost.encoder_flops)
+
+
+def lateness_s(hypothesis: Hypothesis, seconds: float) -> float:
+    """
+    Return how much of a decode's time was a wait: for a lane, or for a core in it.
+
+    From when it was asked for: a file that is sent faster than it was spoken waits for
+    its own earlier decodes, and that is not the server's lateness. An engine that does
+    not tell its CPU time is taken to have had a core all the time.
+    """
+    alone_s = hypothesis.cost.cpu_s or hypothesis.decode_s
+    return max(0.0, seconds - alone_s)
 
 
 def is_needed(request: DecodeRequest) -> bool:

@@ -32,8 +32,8 @@ class Load(Protocol):
         """Take how much audio a session has sent, and whether it is speech."""
         ...
 
-    def note_final(self, after_s: float, cpu_s: float) -> None:
-        """Take how long after the end of its utterance a final came."""
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
         ...
 
     def note_subject(self, session_id: str, subject: str) -> None:
@@ -63,9 +63,9 @@ class Shedding:
         self._load.note_audio(self._session_id, seconds, is_speech=is_speech)
         self._heard_s = heard_s
 
-    def note_final(self, after_s: float, cpu_s: float) -> None:
-        """Tell the load how long a final took, and the CPU of its last decode."""
-        self._load.note_final(after_s, cpu_s)
+    def note_final(self, late_s: float) -> None:
+        """Tell the load how much longer a final took than it does alone."""
+        self._load.note_final(late_s)
 
     def leave(self) -> None:
         """Tell the load that the session is over."""
