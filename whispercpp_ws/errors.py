@@ -66,7 +66,7 @@ class SpeechError(Exception):
     http_status: ClassVar[int] = 500
     close_code: ClassVar[int] = 1011
     retryable: ClassVar[bool] = False
-    retry_after_s: ClassVar[int] = 0
+    retry_after_s: float = 0
     """When to try again; 0 says nothing of it."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:

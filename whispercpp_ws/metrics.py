@@ -112,6 +112,13 @@ class Metrics:
             "predicted_load",
             "Share of the lanes with one more speaker, when last asked",
         )
+        self.speaker_cost = self._gauge(
+            "speaker_lanes", "Lanes that one speaker takes, when last asked"
+        )
+        self.final_late_s = self._gauge(
+            "final_lateness_seconds",
+            "Mean of how much later finals come than on an idle machine",
+        )
         self.shed_partials = self._counter(
             "shed_partials", "Partials left out because the lanes were too busy"
         )

@@ -6,7 +6,7 @@ Let clients come and go for minutes, and see whether the server is as before.
 Each client connects, speaks for a few seconds at real-time pace, and then ends well,
 closes, vanishes, or vanishes and takes its session up again; and then the next one
 comes. Memory of the gateway and of its engines is told by its slope after a quarter of
-the time, with the standard error of that; tasks, threads and open files by what is
+the time, with a 95 % confidence interval; tasks, threads and open files by what is
 left of them when everybody has gone.
 """
 
@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -37,6 +38,8 @@ SETTLE_S = 8.0
 """After the last client, longer than the grace of its session."""
 RETRY_S = 5.0
 """What a refusal says in Retry-After."""
+MOST_LIKENESS = 0.9
+"""Of neighbours; beyond that a few minutes tell nothing anyway."""
 ENDINGS = ("end", "close", "vanish", "resume")
 TASKS = "whispercpp_ws_tasks"
 SESSIONS = "whispercpp_ws_sessions"
@@ -61,28 +64,49 @@ class Slope:
 
     mb_per_h: float
     error_mb_per_h: float
-    """Standard error; a slope of up to twice that is noise."""
+    """Standard error, as wide as one sample's resemblance to the next makes it."""
+
+    @property
+    def margin_mb_per_h(self) -> float:
+        """Half the width of the 95 % confidence interval."""
+        return 1.96 * self.error_mb_per_h
 
     @property
     def is_noise(self) -> bool:
         """Whether memory may as well stay as it is."""
-        return self.mb_per_h <= 2 * self.error_mb_per_h
+        return self.mb_per_h <= self.margin_mb_per_h
 
     def __str__(self) -> str:
         verdict = "within noise" if self.is_noise else "it grows"
-        return f"{self.mb_per_h:+.1f} ± {self.error_mb_per_h:.1f} MB/h, {verdict}"
+        return f"{self.mb_per_h:+.1f} ± {self.margin_mb_per_h:.1f} MB/h, {verdict}"
 
 
 def slope(times_s: Sequence[float], values_mb: Sequence[float]) -> Slope:
-    """Fit a line by least squares; needs three points."""
+    """
+    Fit a line by least squares; needs three points.
+
+    Memory is a walk, no coin: what is left of neighbours is alike, and the error is
+    widened for that as for an autoregression of the first order.
+    """
     count = len(times_s)
     middle_s, middle_mb = sum(times_s) / count, sum(values_mb) / count
     spread = sum((at_s - middle_s) ** 2 for at_s in times_s)
     pairs = list(zip(times_s, values_mb, strict=True))
     rise = sum((at_s - middle_s) * (mb - middle_mb) for at_s, mb in pairs) / spread
-    rest = sum((mb - middle_mb - rise * (at_s - middle_s)) ** 2 for at_s, mb in pairs)
-    error = math.sqrt(rest / max(1, count - 2) / spread)
+    left = [mb - middle_mb - rise * (at_s - middle_s) for at_s, mb in pairs]
+    rest = sum(one**2 for one in left)
+    error = math.sqrt(rest / max(1, count - 2) / spread) * widening(left)
     return Slope(3600 * rise, 3600 * error)
+
+
+def widening(left: Sequence[float]) -> float:
+    """Return by how much likeness of neighbours widens a standard error."""
+    square = sum(one**2 for one in left)
+    if not square:
+        return 1.0
+    likeness = sum(a * b for a, b in pairwise(left)) / square
+    likeness = min(max(likeness, 0.0), MOST_LIKENESS)
+    return math.sqrt((1 + likeness) / (1 - likeness))
 
 
 class Refused(Exception):

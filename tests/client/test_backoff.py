@@ -32,6 +32,19 @@ def test_a_wait_may_be_anything_below_its_bound() -> None:
     assert drawn == [(0.0, 0.5)]
 
 
+def test_what_a_server_asks_for_is_waited_for_with_jitter_and_a_bound() -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def note(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return high
+
+    outage = Outage(Backoff(uniform=note, clock=Clock()))
+    assert [outage.next_wait_s(asked) for asked in (5.0, 3600.0)] == [7.5, 45.0]
+    assert drawn == [(5.0, 7.5), (30.0, 45.0)]
+    assert outage.next_wait_s() == 1.0
+
+
 def test_tries_without_news_are_limited() -> None:
     outage = Outage(Backoff(tries=2, uniform=highest, clock=Clock()))
     waits = [outage.next_wait_s() for _ in range(3)]

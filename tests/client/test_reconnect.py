@@ -95,12 +95,15 @@ def go_on(said: list[Any], *texts: str) -> Script:
 
 
 async def events_of(
-    url: str, *audio: bytes, notes: list[str] | None = None
+    url: str,
+    *audio: bytes,
+    notes: list[str] | None = None,
+    backoff: Backoff = AT_ONCE,
 ) -> list[Event]:
     """Send audio and `end`, and return what the client makes of the answers."""
     told = notes if notes is not None else []
     async with await TranscriptionClient.connect(
-        url, OPTIONS, token="t", backoff=AT_ONCE, note=told.append
+        url, OPTIONS, token="t", backoff=backoff, note=told.append
     ) as client:
         for piece in audio:
             await client.send_audio(piece)
@@ -147,6 +150,28 @@ async def test_a_server_that_cannot_serve_now_is_asked_again() -> None:
         events = await events_of(url)
     assert said[0]["resume"] == "s1"
     assert [type(e) for e in events] == [Ready, Ended]
+
+
+async def test_a_refusal_is_obeyed_when_it_says_how_long_to_wait() -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, headers={"Retry-After": "7"})
+
+    scripts = (break_off(READY), break_off(LATER), go_on([], READY, END))
+    first, later, last = (in_turn(script) for script in scripts)
+    answers = iter([first, refuse, later, last])
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await next(answers)(request)
+
+    backoff = Backoff(uniform=lambda low, _high: low, sleep=wait)
+    async with serving_http(handle) as url:
+        assert isinstance((await events_of(url, backoff=backoff))[-1], Ended)
+    assert waits == [0.0, 7.0, 5.0]
 
 
 @pytest.mark.parametrize(

@@ -128,12 +128,44 @@ def test_who_falls_silent_or_leaves_makes_room() -> None:
     admission.note_left("unheard of")
 
 
-def test_partials_count_for_what_is_left_of_them_under_pressure() -> None:
+def test_partials_count_as_much_as_finals() -> None:
     finals, partials = (Admission(lanes=2, first_cost=0.0) for _ in range(2))
     finals.note_work(0.3, is_partial=False)
-    partials.note_work(0.9, is_partial=True)
+    partials.note_work(0.3, is_partial=True)
     loads = [each.load_with_one_more(now_s=0.0) for each in (finals, partials)]
     assert loads[0] == pytest.approx(loads[1])
+
+
+def test_partials_that_are_given_up_make_no_speaker_look_cheap() -> None:
+    admission = Admission(lanes=2, first_cost=0.0, first_partial_cost=0.4)
+    for second in range(300):
+        now_s = float(second)
+        admission.note_audio("a", 1.0, is_speech=True, now_s=now_s, sheds=True)
+        admission.note_work(0.2, is_partial=False, sheds=True)
+        admission.note_work(0.1, is_partial=True, sheds=True)
+    assert admission.speaker_cost == pytest.approx(0.6, rel=0.05)
+
+
+@pytest.mark.parametrize(("final", "partial"), [(0.2, 0.41), (0.24, 0.23)])
+def test_whoever_is_let_in_together_stays_below_the_bound(
+    final: float, partial: float
+) -> None:
+    """Base with its own partials, and with those of tiny.en, as measured on 2 lanes."""
+    admission = Admission(lanes=2, first_cost=0.25, first_partial_cost=0.25)
+    admitted: list[str] = []
+    for tenth in range(900):
+        now_s = tenth / 10
+        for session in admitted:
+            admission.note_audio(session, 0.1, is_speech=True, now_s=now_s)
+            admission.note_work(0.1 * partial, is_partial=True)
+            # A final comes after eleven seconds, all at once.
+            if (tenth + 7 * int(session)) % 110 == 109:
+                admission.note_work(11 * final, is_partial=False)
+        if tenth % 7 == 0 and admission.fits(now_s=now_s):
+            admission.note_admitted(now_s=now_s)
+            admitted.append(str(len(admitted)))
+    assert len(admitted) >= 2
+    assert len(admitted) * (final + partial) / 2 <= MOST_LOAD + 0.01
 
 
 EVENTS = st.lists(

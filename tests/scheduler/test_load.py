@@ -3,7 +3,7 @@ import pytest
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter, Unloaded
+from whispercpp_ws.scheduler.load import FIRST_COST, SHAKY_S, LoadMeter, Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
 
 
@@ -65,6 +65,28 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
         meter.admit()
 
 
+def test_late_finals_climb_the_ladder_though_nothing_waits() -> None:
+    clock, metrics = Clock(), Metrics()
+    meter = LoadMeter(lanes=2, metrics=metrics, clock=clock)
+    for _ in range(10):
+        clock.now_s += 2.5
+        meter.note_final(0.8)
+    assert pressed(meter, clock, 0.0, 2.5) > 1
+    value = metrics.registry.get_sample_value("whispercpp_ws_final_lateness_seconds")
+    assert value == pytest.approx(0.55, abs=0.2)
+
+
+def test_what_shed_partials_would_cost_is_not_forgotten() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=2, clock=clock)
+    before = meter._admission.speaker_cost
+    assert pressed(meter, clock, 9.0, 10.0) > 0
+    for _ in range(600):
+        meter.note_audio("a", 1.0, is_speech=True)
+        meter.note_work(FIRST_COST, Priority.FINAL)
+    assert meter._admission.speaker_cost == pytest.approx(before, rel=0.05)
+
+
 def test_after_an_engine_died_only_finals_are_decoded_for_a_while() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
@@ -87,5 +109,6 @@ def test_without_a_meter_everybody_may_come() -> None:
     Unloaded().note_subject("a", "ann")
     Unloaded().note_gone(Unloaded().admit())
     Unloaded().note_audio("a", 1.0, is_speech=True)
+    Unloaded().note_final(9.0)
     Unloaded().note_left("a")
     assert Unloaded().pressure.level == 0

@@ -37,6 +37,40 @@ def test_a_wait_between_the_bounds_stays_where_it_is() -> None:
     assert levels(ladder, 0.3, since_s=8, until_s=100) == level
 
 
+def finals(ladder: Ladder, late_s: float, *, every_s: float, count: int) -> list[int]:
+    """Let finals come late by the same, with nothing in the queue; returns levels."""
+    seen, tenth, started_s = [], 0, ladder._observed_s or 0.0
+    for _ in range(count):
+        ladder.note_final(late_s, now_s=started_s + tenth / 10)
+        for _ in range(round(every_s * 10)):
+            tenth += 1
+            ladder.observe(0.0, now_s=started_s + tenth / 10)
+        seen.append(ladder.pressure.level)
+    return seen
+
+
+def test_one_late_final_moves_one_rung_at_most() -> None:
+    ladder = Ladder()
+    assert finals(ladder, 5.0, every_s=8.0, count=1) == [1]
+
+
+def test_each_late_final_climbs_one_rung_and_punctual_ones_descend() -> None:
+    ladder = Ladder()
+    assert finals(ladder, 1.0, every_s=2.5, count=4) == [1, 2, 3, 4]
+    assert finals(ladder, 0.0, every_s=2.5, count=30)[-1] == 0
+
+
+def test_a_final_that_is_very_late_is_forgotten_like_any_other() -> None:
+    ladder = Ladder()
+    finals(ladder, 60.0, every_s=0.1, count=40)
+    assert levels(ladder, 0.0, since_s=4, until_s=30) < len(LADDER) - 1
+    assert levels(ladder, 0.0, since_s=30, until_s=60) == 0
+
+
+def test_finals_that_are_hardly_late_move_nothing() -> None:
+    assert finals(Ladder(), 0.2, every_s=2.5, count=40)[-1] == 0
+
+
 def test_each_rung_gives_up_at_least_what_the_one_below_does() -> None:
     for lower, upper in zip(LADDER, LADDER[1:], strict=False):
         assert upper.level == lower.level + 1

@@ -110,6 +110,21 @@ async def test_other_dialects_and_a_server_without_lost_peers_refuse_at_once(
         await site.client.ws_connect("/v1/listen")
 
 
+@pytest.mark.parametrize("quiet", [b"", bytes(64_000)], ids=["nothing", "silence"])
+async def test_a_peer_that_never_spoke_may_be_back_before_its_loss_is_known(
+    make_site: MakeSite, quiet: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SEEMS_GONE_S", 0.0)
+    site = await make_site(load=Taken())
+    older = await site.connect()
+    name = (await start(older, lang="en"))["session"]
+    await older.send_bytes(quiet)
+    newer = await site.connect()
+    await newer.send_json({"op": "start", "resume": name})
+    assert (await next_message(newer))["session"] == name
+    assert (await rest(older))[-1]["code"] == "session_taken"
+
+
 async def test_a_peer_that_stopped_sending_may_be_back_before_its_loss_is_known(
     make_site: MakeSite, speech: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,9 @@ class Pressed(Unloaded):
     def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         self.told.append((session_id, seconds))
 
+    def note_final(self, late_s: float) -> None:
+        self.told.append(("a final", late_s))
+
     def note_left(self, session_id: str) -> None:
         self.told.append((session_id, None))
 
@@ -34,8 +37,10 @@ def test_the_load_is_told_of_audio_by_the_piece_and_of_the_end() -> None:
     shedding = Shedding(load, session_id="a", step_ms=500)
     for heard_s in (0.5, 2.0):
         shedding.note_heard(heard_s, is_speech=True)
+    shedding.note_final(0.7)
     shedding.leave()
-    assert load.told == [("a", 0.5), ("a", 1.5), ("a", None)]
+    told = [("a", 0.5), ("a", 1.5), ("a final", 0.7), ("a", None)]
+    assert load.told == told
 
 
 def test_without_pressure_every_partial_is_shown() -> None:

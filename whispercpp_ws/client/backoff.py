@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 
+ASKED_SPREAD = 1.5
+"""Up to so many times what a server asks for: those it refused together come apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """
@@ -22,6 +26,8 @@ class Backoff:
     """Tries in a row without news of the server."""
     give_up_s: float = 60.0
     """Time without news; servers keep a session for 30 s by default."""
+    longest_asked_s: float = 30.0
+    """Of what a server that refuses may ask to wait; its own say is 5 s."""
     uniform: Callable[[float, float], float] = random.uniform
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
@@ -32,6 +38,11 @@ class Backoff:
         bound_s = self.first_s * 2.0 ** min(tries, 30)
         return self.uniform(0.0, min(bound_s, self.longest_s))
 
+    def asked_wait_s(self, retry_after_s: float) -> float:
+        """Choose a wait no shorter than a server asks for, within bounds."""
+        least_s = min(max(retry_after_s, 0.0), self.longest_asked_s)
+        return self.uniform(least_s, least_s * ASKED_SPREAD)
+
 
 @dataclass(slots=True)
 class Outage:
@@ -41,8 +52,12 @@ class Outage:
     tries: int = 0
     _since_s: float | None = None
 
-    def next_wait_s(self) -> float | None:
-        """Count a try and say how long to wait before it; None to give up."""
+    def next_wait_s(self, retry_after_s: float = 0.0) -> float | None:
+        """
+        Count a try and say how long to wait before it; None to give up.
+
+        `retry_after_s` is what the server asked for, 0 if it said nothing of it.
+        """
         now_s = self.backoff.clock()
         if self._since_s is None:
             self._since_s = now_s
@@ -50,6 +65,8 @@ class Outage:
         if self.tries >= self.backoff.tries or out_of_time:
             return None
         self.tries += 1
+        if retry_after_s > 0.0:
+            return self.backoff.asked_wait_s(retry_after_s)
         return self.backoff.wait_s(self.tries - 1)
 
     def note_news(self) -> None:

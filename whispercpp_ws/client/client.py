@@ -268,7 +268,7 @@ class TranscriptionClient:
         self._note_down()
         if self._link is not None and self._link.close_code not in RETRYABLE_CLOSE:
             raise error
-        while (wait_s := self._outage.next_wait_s()) is not None:
+        while (wait_s := self._outage.next_wait_s(error.retry_after_s)) is not None:
             self._note(f"{error}; trying again in {wait_s:.1f} s")
             await self._outage.backoff.sleep(wait_s)
             try:

@@ -124,8 +124,15 @@ def _refused(url: str, error: aiohttp.WSServerHandshakeError) -> SpeechError:
     later = f"; try again in {retry} s" if retry else ""
     text = f"{url} refused the connection with HTTP {error.status}{later}"
     if error.status in RETRYABLE_STATUS or not 400 <= error.status < 500:
-        return ServiceError(text)
+        refusal = ServiceError(text)
+        refusal.retry_after_s = retry_after_s(retry)
+        return refusal
     return {401: Unauthorized, 403: OriginRefused}.get(error.status, PeerError)(text)
+
+
+def retry_after_s(header: str) -> int:
+    """Read the seconds of a Retry-After; 0 of a date, which no server of ours sends."""
+    return int(header) if header.isascii() and header.isdigit() else 0
 
 
 def _unreachable(url: str, reason: str) -> ServiceError:

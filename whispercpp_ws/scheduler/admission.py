@@ -1,8 +1,9 @@
 """
 Whether one more speaker fits, told from what those who speak cost; pure.
 
-Only what cannot be put off counts: finals whole, partials as seldom as the ladder makes
-them. Sessions in which nobody speaks cost nothing, and as many of them fit as may. But
+Everything counts that a speaker asks for while nothing is given up, partials included:
+who is let in gets all of it, and the ladder is for what nobody foresaw. Sessions in
+which nobody speaks cost nothing, and as many of them fit as may. But
 who comes cannot be asked whether he will speak, so that newcomers count by how many of
 those before them did: all of them at first, and few where most turn out to be idle.
 """
@@ -11,7 +12,7 @@ import math
 
 
 MOST_LOAD = 0.7
-"""Of the lanes, by what cannot be put off; the rest is for bursts (DESIGN §5)."""
+"""Of the lanes; the rest is for bursts (DESIGN §5)."""
 NEWCOMER_S = 1.5
 """Since it was let in, for one who has not spoken yet to count: who speaks does so at
 once, and many that come together must not all find the lanes free."""
@@ -20,8 +21,6 @@ LEAST_SHARE = 0.05
 NEWS = 0.2
 """Weight of one newcomer in what is expected of the next: five idle ones let three
 times as many in."""
-PARTIAL_SHARE = 1 / 3
-"""Of the partials' work that is left on the ladder's longest step."""
 SPEAKING_S = 10.0
 """Since it last spoke, for a session to count: people pause."""
 MEMORY_S = 60.0
@@ -37,9 +36,14 @@ class Admission:
     """
 
     def __init__(
-        self, *, lanes: int, first_cost: float, most_load: float = MOST_LOAD
+        self,
+        *,
+        lanes: int,
+        first_cost: float,
+        first_partial_cost: float = 0.0,
+        most_load: float = MOST_LOAD,
     ) -> None:
-        """Assume `first_cost` lanes for each speaker until some have spoken."""
+        """Assume so many lanes for finals and partials until some have spoken."""
         self._lanes = lanes
         self._most_load = most_load
         self._spoke_s: dict[str, float] = {}
@@ -49,7 +53,8 @@ class Admission:
         self._share = 1.0
         """Of newcomers who are expected to speak."""
         self._came = 0
-        self._cost = first_cost
+        self._final_cost = first_cost
+        self._partial_cost = first_partial_cost
 
     def note_admitted(self, *, now_s: float) -> int:
         """
@@ -66,29 +71,51 @@ class Admission:
         self._newcomers.pop(number, None)
 
     def note_audio(
-        self, session_id: str, seconds: float, *, is_speech: bool, now_s: float
+        self,
+        session_id: str,
+        seconds: float,
+        *,
+        is_speech: bool,
+        now_s: float,
+        sheds: bool = False,
     ) -> None:
-        """Note audio that a session sent, and whether somebody speaks in it."""
+        """
+        Note audio that a session sent, and whether somebody speaks in it.
+
+        While partials are given up (`sheds`), what they cost is not told anew.
+        """
         spoke_s = self._spoke_s.get(session_id)
         if is_speech:
             if spoke_s is None:
                 self._note_newcomer_spoke()
             self._spoke_s[session_id] = spoke_s = now_s
         if spoke_s is not None and now_s - spoke_s < SPEAKING_S:
-            self._cost *= math.exp(-seconds / MEMORY_S)
+            left = math.exp(-seconds / MEMORY_S)
+            self._final_cost *= left
+            if not sheds:
+                self._partial_cost *= left
 
-    def note_work(self, seconds: float, *, is_partial: bool) -> None:
+    def note_work(
+        self, seconds: float, *, is_partial: bool, sheds: bool = False
+    ) -> None:
         """Note lane time that was used."""
-        share = PARTIAL_SHARE if is_partial else 1.0
-        self._cost += seconds * share / MEMORY_S
+        if not is_partial:
+            self._final_cost += seconds / MEMORY_S
+        elif not sheds:
+            self._partial_cost += seconds / MEMORY_S
 
     def note_left(self, session_id: str) -> None:
         """Note that a session is over."""
         self._spoke_s.pop(session_id, None)
 
+    @property
+    def speaker_cost(self) -> float:
+        """Lanes that one speaker takes while nothing is given up."""
+        return self._final_cost + self._partial_cost
+
     def load_with_one_more(self, *, now_s: float) -> float:
         """Return the share of the lanes that would be busy with one more speaker."""
-        return (self._speakers(now_s) + 1) * self._cost / self._lanes
+        return (self._speakers(now_s) + 1) * self.speaker_cost / self._lanes
 
     def fits(self, *, now_s: float) -> bool:
         """Tell whether one more speaker may come; the first always may."""

@@ -15,9 +15,11 @@ SHAKY_S = 3.0
 """After an engine died, for which it may die again: what can be done without is."""
 SHAKEN = next(rung for rung in LADDER if rung.name == "no_partials")
 """Then a new engine is up for finals only, which have waited for it."""
-FIRST_COST = 0.15
-"""Lanes that one speaker is taken to need before any has spoken: finals of base on a
-2-core VM, without partials. What is measured replaces it within a minute of audio."""
+FIRST_COST = 0.25
+"""Lanes that the finals of one speaker are taken to need before any has spoken: base on
+a 2-core VM. What is measured replaces it within a minute of audio."""
+FIRST_PARTIAL_COST = 0.25
+"""The same for partials: there tiny.en takes 0.23 lanes and base 0.3."""
 
 
 class LoadMeter:
@@ -35,7 +37,10 @@ class LoadMeter:
         self._metrics = metrics
         self._clock = clock
         self._admission = Admission(
-            lanes=lanes, first_cost=FIRST_COST, most_load=most_load
+            lanes=lanes,
+            first_cost=FIRST_COST,
+            first_partial_cost=FIRST_PARTIAL_COST,
+            most_load=most_load,
         )
         self._ladder = Ladder()
         self._waiting_s: dict[object, float] = {}
@@ -66,6 +71,7 @@ class LoadMeter:
         if self._metrics is not None:
             load = self._admission.load_with_one_more(now_s=now_s)
             self._metrics.predicted_load.set(load)
+            self._metrics.speaker_cost.set(self._admission.speaker_cost)
         if not fits:
             raise Overloaded("no lane has time for one more speaker; try again later")
         return self._admission.note_admitted(now_s=now_s)
@@ -85,13 +91,31 @@ class LoadMeter:
 
     def note_work(self, seconds: float, priority: Priority) -> None:
         """Take what a decode took, in lane time."""
-        self._admission.note_work(seconds, is_partial=priority is Priority.PARTIAL)
+        self._admission.note_work(
+            seconds,
+            is_partial=priority is Priority.PARTIAL,
+            sheds=self._sheds,
+        )
+
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
+        self._ladder.note_final(late_s, now_s=self._clock())
+        if self._metrics is not None:
+            self._metrics.final_late_s.set(self._ladder.late_s)
+
+    @property
+    def _sheds(self) -> bool:
+        return self.pressure.level > 0
 
     def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         """Take how much audio a session has sent, and whether it is speech."""
         now_s = self._clock()
         self._admission.note_audio(
-            session_id, seconds, is_speech=is_speech, now_s=now_s
+            session_id,
+            seconds,
+            is_speech=is_speech,
+            now_s=now_s,
+            sheds=self._sheds,
         )
 
     def note_subject(self, session_id: str, subject: str) -> None:
@@ -122,6 +146,9 @@ class Unloaded:
 
     def note_audio(self, session_id: str, seconds: float, *, is_speech: bool) -> None:
         """Take how much audio a session has sent, and whether it is speech."""
+
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
 
     def note_subject(self, session_id: str, subject: str) -> None:
         """Take whose token a session was started with."""

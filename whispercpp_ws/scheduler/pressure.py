@@ -21,6 +21,19 @@ HIGH_WAIT_S = 0.5
 asked for now would miss its deadline by as much."""
 LOW_WAIT_S = 0.1
 """The same, below which it is descended."""
+HIGH_LATE_S = 0.3
+"""Mean lateness of finals above which it is climbed: the slowest ones are twice as
+late. A queue may be short and finals late all the same, when more lanes are busy than
+there are cores."""
+LOW_LATE_S = 0.1
+"""The same, below which it is descended."""
+LATE_WEIGHT = 0.5
+"""Of the newest final in that mean."""
+MOST_LATE_S = 1.0
+"""Of one final in that mean: one that is a minute late must not keep everybody out for
+as long."""
+LATE_MEMORY_S = 5.0
+"""Time constant with which that mean fades while no final comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +86,22 @@ LADDER = tuple(_rungs())
 
 
 class Ladder:
-    """Where on the ladder the server stands; the clock is the caller's."""
+    """
+    Where on the ladder the server stands; the clock is the caller's.
+
+    It is climbed for what waits now and for finals that came late. How late they are is
+    known only when they come, so that each rung for that takes a late final that came
+    after the rung before.
+    """
 
     def __init__(self) -> None:
         self._level = 0
         self._wait_s = 0.0
         self._observed_s: float | None = None
         self._newest_wait_s = 0.0
+        self._late_s = 0.0
+        self._is_news = False
+        """Whether a final has come since the last move."""
         self._since_s: float | None = None
         """Since when there has been a reason to move."""
         self._direction = 0
@@ -89,11 +111,23 @@ class Ladder:
         """Say what is given up now."""
         return LADDER[self._level]
 
+    @property
+    def late_s(self) -> float:
+        """Tell how late finals are, on average, of late."""
+        return self._late_s
+
+    def note_final(self, late_s: float, *, now_s: float) -> Pressure:
+        """Take how much longer the decode of a final took than it does alone."""
+        self._smooth(now_s)
+        self._late_s += LATE_WEIGHT * (min(late_s, MOST_LATE_S) - self._late_s)
+        self._is_news = True
+        return self.observe(self._newest_wait_s, now_s=now_s)
+
     def observe(self, wait_s: float, *, now_s: float) -> Pressure:
         """Take how long the queue is, in seconds for each lane, from now on."""
         self._smooth(now_s)
         self._newest_wait_s = wait_s
-        direction = _direction(self._wait_s)
+        direction = self._wanted()
         if direction != self._direction:
             self._direction, self._since_s = direction, now_s
         elif direction and self._since_s is not None:
@@ -105,14 +139,19 @@ class Ladder:
         passed_s = max(0.0, now_s - (self._observed_s or now_s))
         share = 1.0 - math.exp(-passed_s / SMOOTHING_S)
         self._wait_s += share * (self._newest_wait_s - self._wait_s)
+        self._late_s *= math.exp(-passed_s / LATE_MEMORY_S)
         self._observed_s = now_s
+
+    def _wanted(self) -> int:
+        is_late = self._late_s > HIGH_LATE_S and self._is_news
+        if self._wait_s > HIGH_WAIT_S or is_late:
+            return 1
+        is_calm = self._wait_s < LOW_WAIT_S and self._late_s < LOW_LATE_S
+        return -1 if is_calm else 0
 
     def _move(self, now_s: float) -> None:
         if self._since_s is None or now_s - self._since_s < HOLD_S:
             return
         self._level = min(max(self._level + self._direction, 0), len(LADDER) - 1)
         self._since_s = now_s
-
-
-def _direction(wait_s: float) -> int:
-    return (wait_s > HIGH_WAIT_S) - (wait_s < LOW_WAIT_S)
+        self._is_news = False

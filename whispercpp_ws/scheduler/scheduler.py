@@ -10,19 +10,15 @@ from typing import Protocol
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineCrashed, SpeechError, Superseded
-from whispercpp_ws.scheduler.cost import CostModel, frames_of
+from whispercpp_ws.scheduler.cost import (
+    MAX_THREADS,
+    THREADS_GAIN,
+    CostModel,
+    frames_of,
+)
 from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
-
-
-MAX_THREADS = 4
-"""Threads of a final on an idle machine; on two cores two take 0.7 times as long as one
-and 1.1 times the CPU."""
-
-
-THREADS_GAIN = 0.5
-"""Power of the threads by which a decode is faster: 1.4 times on two, as measured."""
 
 
 class Host(Protocol):

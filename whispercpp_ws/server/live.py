@@ -29,9 +29,8 @@ from whispercpp_ws.session.session import Session
 SETTLED_KEPT_S = 12.0
 """Settled audio that a session still holds, to decode the next final with."""
 SEEMS_GONE_S = 1.0
-"""Without audio, after which a peer that was speaking may have lost its network."""
-SURELY_GONE_S = 60.0
-"""Since it spoke, after which the heartbeat has found out whether it had."""
+"""Without audio, after which a peer may have lost its network, for all that is known:
+the heartbeat finds out within a minute, and the peer is back before that."""
 BUFFER_BYTES_PER_S = 2 * 4 * 16_000
 """Float32 at 16 kHz, in a buffer that may be twice as large as what it holds."""
 
@@ -86,7 +85,6 @@ class LiveSession:
         self._journal = Journal(limits.resume_events)
         self._next_byte = 0
         self._heard_s = -math.inf
-        self._spoke_s = -math.inf
         self._is_paused = False
         self._left_behind = False
         self._pump = SessionPump(
@@ -122,13 +120,12 @@ class LiveSession:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether its peer seems gone: cut off, or silent since somebody spoke."""
+        """Whether its peer may be gone: cut off, or silent, whatever it said before."""
         if self.holder is None:
             return True
         now_s = self._loop.time()
         is_silent = now_s - self._heard_s >= SEEMS_GONE_S
-        has_spoken = now_s - self._spoke_s < SURELY_GONE_S
-        return is_silent and has_spoken and not self.is_closing and not self._is_paused
+        return is_silent and not self.is_closing and not self._is_paused
 
     @property
     def utterance_open(self) -> bool:
@@ -196,8 +193,6 @@ class LiveSession:
                 field="resume",
             )
         await self._pump.hear(audio.data[heard_before:], arrived_s=audio.arrived_s)
-        if self.utterance_open:
-            self._spoke_s = self._loop.time()
 
     def command(self, command: Reconfigure | Flush | Hold) -> None:
         """Obey, unless the command stands before what was heard: it was obeyed then."""

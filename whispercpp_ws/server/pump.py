@@ -325,6 +325,8 @@ class SessionDecoder:
         done_s = asyncio.get_running_loop().time()
         self._stages.note_decode(request, hypothesis.decode_s, done_s=done_s)
         self._count(request, hypothesis, seconds=done_s - started_s)
+        if request.priority is not Priority.PARTIAL:
+            self.shedding.note_final(lateness_s(hypothesis, done_s - started_s))
         return hypothesis
 
     def _count(
@@ -338,6 +340,18 @@ class SessionDecoder:
         metrics.decode_cpu_s.labels(kind).inc(cost.cpu_s)
         metrics.vad_cpu_s.inc(cost.vad_cpu_s)
         metrics.encoder_flops.labels(kind).inc(cost.encoder_flops)
+
+
+def lateness_s(hypothesis: Hypothesis, seconds: float) -> float:
+    """
+    Return how much of a decode's time was a wait: for a lane, or for a core in it.
+
+    From when it was asked for: a file that is sent faster than it was spoken waits for
+    its own earlier decodes, and that is not the server's lateness. An engine that does
+    not tell its CPU time is taken to have had a core all the time.
+    """
+    alone_s = hypothesis.cost.cpu_s or hypothesis.decode_s
+    return max(0.0, seconds - alone_s)
 
 
 def is_needed(request: DecodeRequest) -> bool:

@@ -32,6 +32,10 @@ class Load(Protocol):
         """Take how much audio a session has sent, and whether it is speech."""
         ...
 
+    def note_final(self, late_s: float) -> None:
+        """Take how much longer the decode of a final took than it does alone."""
+        ...
+
     def note_subject(self, session_id: str, subject: str) -> None:
         """Take whose token a session was started with; lanes are shared by that."""
         ...
@@ -58,6 +62,10 @@ class Shedding:
         seconds = heard_s - self._heard_s
         self._load.note_audio(self._session_id, seconds, is_speech=is_speech)
         self._heard_s = heard_s
+
+    def note_final(self, late_s: float) -> None:
+        """Tell the load how much longer a final took than it does alone."""
+        self._load.note_final(late_s)
 
     def leave(self) -> None:
         """Tell the load that the session is over."""

@@ -20,6 +20,15 @@ def test_a_line_through_memory_has_a_slope_and_an_error() -> None:
     assert "within noise" in str(noisy)
 
 
+def test_what_is_alike_from_sample_to_sample_makes_a_slope_less_certain() -> None:
+    times_s = [5.0 * number for number in range(80)]
+    shaken = [100.0 + number % 2 for number in range(80)]
+    in_steps = [100.0 + (number // 20) % 2 for number in range(80)]
+    assert slope(times_s, in_steps).error_mb_per_h > (
+        2 * slope(times_s, shaken).error_mb_per_h
+    )
+
+
 def test_a_number_is_read_from_the_metrics() -> None:
     text = "# TYPE tasks gauge\ntasks 7.0\ntasks_total 9.0\n"
     assert value(text, "tasks") == 7.0
