@@ -113,12 +113,17 @@ async def _serve(
     return await serve_dialect(request, dialect, credentials, limits)
 
 
-def page_or_vosk(send_page: Handler) -> Handler:
-    """Return a handler that serves Vosk to upgrade requests and a page to others."""
+def vosk_or(answer: Handler) -> Handler:
+    """Return a handler that serves Vosk to upgrade requests, and others by another."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
             return await serve_vosk(request)
-        return await send_page(request)
+        return await answer(request)
 
     return serve
+
+
+async def find_nothing(_request: web.Request) -> web.StreamResponse:
+    """Answer requests for what is not there."""
+    raise web.HTTPNotFound
