@@ -2,8 +2,8 @@
 The unmodified web client of vosk-server, out of a checkout of it, in Chromium.
 
 VOSK_SERVER_CHECKOUT names the checkout. Its two scripts, with a worklet and with a
-script processor, declare the same names, so that on its own page only the first one runs;
-each gets that page here without the other's tag.
+script processor, declare the same names, so that on its own page only the first one
+runs; each gets that page here without the other's tag.
 """
 
 import re
