@@ -18,6 +18,7 @@ from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.about import show_about
 from whispercpp_ws.server.admin import ModelAdmin
 from whispercpp_ws.server.announce import announced
+from whispercpp_ws.server.client_secrets import create_beta_secret, create_secret
 from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
@@ -143,6 +144,8 @@ def _routes() -> list[web.RouteDef]:
         web.get("/v1/listen", serve_deepgram),
         web.post("/v1/listen", serve_deepgram_file),
         web.get("/v1/realtime", serve_realtime),
+        web.post("/v1/realtime/client_secrets", create_secret),
+        web.post("/v1/realtime/transcription_sessions", create_beta_secret),
         web.get("/asr", serve_whisperlivekit),
         *ROUTES,
         web.get("/health/live", show_live),
