@@ -3,8 +3,8 @@ Write down which clients of other servers were tried, and what came of it.
 
 A test says what it proves with `@proves(dialect, feature, package)`. `make
 compatibility` runs them and writes what passed to `compatibility.json`, of which
-README's table is made. What is not tried, for want of a client or in a run of some tests
-only, stays as it was found last, with the version it was found with.
+README's table is made. What is not tried, for want of a client or in a run of some
+tests only, stays as it was found last, with the version it was found with.
 """
 
 import json
