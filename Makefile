@@ -123,7 +123,7 @@ $(CLIENTS)/installed-node: $(CLIENT_LISTS)/package.json
 
 # Tries the clients of other servers, and writes README's table of what works.
 compatibility: $(VENV)/installed-dev test-models clients
-	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e
+	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e tests/browser
 	$(BIN)/python -m tests.test_docs
 
 # The instructions and the sources are those of the wheel that libwhisper comes in.

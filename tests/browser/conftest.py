@@ -25,6 +25,11 @@ QUIET_FLAGS = (
     "--autoplay-policy=no-user-gesture-required "
     "--host-resolver-rules=MAP~speech.test~127.0.0.1"
 )
+SPEAKING = (
+    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream "
+    "--use-file-for-fake-audio-capture={}%noloop"
+)
+"""With the path of a file that its microphone plays."""
 LEADING_SILENCE_S = 1
 """Who starts the page does not speak yet; a busy machine takes a while to listen."""
 TRAILING_SILENCE_S = 4
@@ -81,11 +86,7 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def open_page(spoken_wav: Path) -> AsyncIterator[OpenPage]:
     """Open pages in browsers that close, and must have behaved, when the test ends."""
-    speaking = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={spoken_wav}%noloop",
-    )
+    speaking = tuple(SPEAKING.format(spoken_wav).split())
     async with AsyncExitStack() as stack:
 
         async def open_page(

@@ -3,7 +3,8 @@ Write down which clients of other servers were tried, and what came of it.
 
 A test says what it proves with `@proves(dialect, feature, package)`. `make
 compatibility` runs them and writes what passed to `compatibility.json`, of which
-README's table is made. What was skipped, for want of a client, is not in it.
+README's table is made. What is not tried, for want of a client or in a run of some
+tests only, stays as it was found last, with the version it was found with.
 """
 
 import json
@@ -60,21 +61,29 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         """Write the file, in an order that does not change."""
-        proofs = sorted(
-            Proof(dialect, package, client_version(package), feature, works)
+        tried = {
+            (dialect, package, feature): Proof(
+                dialect, package, client_version(package), feature, works
+            )
             for (dialect, package, feature), works in self._works.items()
-        )
+        }
+        earlier = {(p.dialect, p.client, p.feature): p for p in recorded()}
+        proofs = sorted((earlier | tried).values())
         lines = ",\n".join(json.dumps(asdict(proof)) for proof in proofs)
         RESULTS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
+def recorded() -> list[Proof]:
+    """Return what was written down last."""
+    return [Proof(**entry) for entry in json.loads(RESULTS.read_text("utf-8"))]
+
+
 def compatibility_table() -> str:
     """Return README's table of what was tried."""
-    proofs = [Proof(**entry) for entry in json.loads(RESULTS.read_text("utf-8"))]
     rows = [
         f"| {p.dialect} | `{p.client}` {p.version} | {p.feature} "
         f"| {'yes' if p.works else 'no'} |"
-        for p in proofs
+        for p in recorded()
     ]
     return "\n".join(
         ["| Protocol | Client | Feature | Works |", "|---|---|---|---|", *rows]

@@ -15,6 +15,8 @@ import pytest
 from tests.e2e.compatibility import Recorder
 
 
+VOSKS_PORT = 2700
+"""Most of vosk-server's clients have it written into them."""
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -66,6 +68,14 @@ def start_server(models_dir: Path, *options: str) -> Iterator[RunningServer]:
         process.terminate()
         rest = process.stdout.read()
         assert process.wait(30) == 0, rest
+
+
+def start_on_vosks_port(models_dir: Path, *options: str) -> Iterator[RunningServer]:
+    """Start a server where vosk-server would be; skips a test if something is."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", VOSKS_PORT)) == 0:
+            pytest.skip(f"port {VOSKS_PORT} is taken")
+    yield from start_server(models_dir, "--port", str(VOSKS_PORT), *options)
 
 
 @pytest.fixture(scope="package")

@@ -10,9 +10,11 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,9 +28,12 @@ NODE_SUFFIX = " (npm)"
 CHECKOUTS = {
     "vosk-server": "VOSK_SERVER_CHECKOUT",
     "WhisperLiveKit": "WHISPERLIVEKIT_CHECKOUT",
+    "nv-websocket-client": "NV_WEBSOCKET_CLIENT_CHECKOUT",
 }
 """Variables that name the folders of clients which are in no package."""
 TIMEOUT_S = 150.0
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
+"""Of the environment, for a program that needs nothing but ours."""
 
 
 def client_version(client: str) -> str:
@@ -44,25 +49,35 @@ def client_version(client: str) -> str:
         return found.version
 
 
-async def run_client(script: str, *arguments: object) -> Any:
+async def run_client(
+    script: str, *arguments: object, environment: Mapping[str, str] = NOTHING_MORE
+) -> Any:
     """
     Run a script of `clients/`, and return what its last line of output says.
 
     The test is skipped where the script's language or packages are not installed.
     """
-    program = _node() if script.endswith(".mjs") else foreign_python()
-    output = await run_program(program, SCRIPTS / script, *arguments)
+    program = foreign_node() if script.endswith(".mjs") else foreign_python()
+    output = await run_program(
+        program, SCRIPTS / script, *arguments, environment=environment
+    )
     return json.loads(output.splitlines()[-1])
 
 
-async def run_program(program: str, *arguments: object) -> str:
-    """Run a program in a folder of its own, and return its output."""
-    with TemporaryDirectory() as folder:
+async def run_program(
+    program: str,
+    *arguments: object,
+    environment: Mapping[str, str] = NOTHING_MORE,
+    folder: Path | None = None,
+) -> str:
+    """Run a program, in a folder of its own unless one is named; return its output."""
+    with TemporaryDirectory() as own_folder:
         process = await asyncio.create_subprocess_exec(
             program,
             *map(str, arguments),
             # Some write files where they stand.
-            cwd=folder,
+            cwd=folder or own_folder,
+            env=os.environ | environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -85,7 +100,16 @@ def checkout(name: str) -> Path:
     return Path(folder).absolute()
 
 
-def _node() -> str:
+def tool(name: str) -> str:
+    """Return the path of a program of another language; skips a test without it."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"needs the program {name}")
+    return path
+
+
+def foreign_node() -> str:
+    """Return Node, if the clients' packages are there; skips a test without them."""
     node = shutil.which("node")
     if node is None or not MODULES.is_dir():
         pytest.skip("needs Node and its packages: make clients")

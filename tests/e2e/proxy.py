@@ -127,11 +127,14 @@ class SwitchedProxy:
     ) -> None:
         answers, onward = await asyncio.open_connection("127.0.0.1", self._to_port)
         self._writers |= {writer, onward}
-        await asyncio.gather(_copy(reader, onward), _copy(answers, writer))
+        await asyncio.gather(copy_bytes(reader, onward), copy_bytes(answers, writer))
         self._writers -= {writer, onward}
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy_bytes(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Pass on what comes, and its end."""
     with suppress(ConnectionError):
         while data := await reader.read(READ_BYTES):
             writer.write(data)

@@ -86,6 +86,20 @@ async def test_without_turn_detection_a_commit_is_one_item(
     assert wrong_words(completed[0].transcript) <= 1
 
 
+@proves("OpenAI Realtime", "client secrets", "openai")
+async def test_a_client_secret_opens_the_socket(server: RunningServer) -> None:
+    url = f"http://127.0.0.1:{server.port}/v1"
+    session: Any = {"type": "transcription"}
+    async with openai.AsyncOpenAI(base_url=url, api_key="x") as client:
+        made = await client.realtime.client_secrets.create(session=session)
+    page = openai.AsyncOpenAI(base_url=url, api_key=made.value)
+    query = {"intent": "transcription"}
+    async with page.realtime.connect(extra_query=query) as connection:
+        created: Any = await connection.recv()
+    assert made.session.type == "transcription"
+    assert created.type == "session.created"
+
+
 @proves("OpenAI Realtime", "turns of a voice pipeline", "openai-agents")
 async def test_the_agents_package_hears_turns_and_ends(
     server: RunningServer, jfk_pcm: bytes, tmp_path: Path

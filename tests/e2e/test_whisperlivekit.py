@@ -1,6 +1,11 @@
-"""WhisperLiveKit's test client, as its loop is, with the `websockets` package."""
+"""
+WhisperLiveKit's test client: as its loop is, and unmodified out of a checkout.
+
+WHISPERLIVEKIT_CHECKOUT names the checkout; without it that test is skipped.
+"""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +13,7 @@ import websockets
 
 from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
+from tests.e2e.foreign import checkout, foreign_python, run_program, tool
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import wrong_words
 
@@ -34,3 +40,19 @@ async def test_lines_come_until_the_server_is_ready_to_stop(
         await socket.wait_closed()
         assert socket.close_code == 1000
     assert wrong_words(" ".join(line["text"] for line in lines)) <= 1
+
+
+@proves("WhisperLiveKit", "unmodified test_client.py", "WhisperLiveKit")
+@pytest.mark.parametrize("mode", [[], ["--diff"]])
+async def test_its_own_client_gets_every_line(
+    server: RunningServer, jfk_wav: Path, mode: list[str]
+) -> None:
+    script = checkout("WhisperLiveKit") / "whisperlivekit/test_client.py"
+    tool("ffmpeg")
+    url = f"ws://127.0.0.1:{server.port}/asr"
+    options = ["--url", url, "--speed", "0", "--language", "en", *mode]
+    output = await run_program(foreign_python(), script, jfk_wav, *options)
+    # It prints times in brackets before each text.
+    said = [line for line in output.splitlines() if line.startswith("[")]
+    assert len(said) > 1
+    assert wrong_words(" ".join(line.partition("]")[2] for line in said)) <= 1

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
+from whispercpp_ws.config import Config, LimitConfig
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.engines.scripted import DEFAULT_WORDS, ScriptedEngine
@@ -144,3 +145,14 @@ def kinds(messages: list[Message]) -> list[str]:
 def finals(messages: list[Message]) -> list[str]:
     """Return the texts of the finals."""
     return [m["text"] for m in messages if m["type"] == "final"]
+
+
+def limited(**limits: Any) -> Config:
+    return Config(limits=LimitConfig(**limits))
+
+
+async def say(
+    socket: ClientWebSocketResponse, audio: bytes, *, frame_bytes: int = 3200
+) -> None:
+    for at in range(0, len(audio), frame_bytes):
+        await socket.send_bytes(audio[at : at + frame_bytes])

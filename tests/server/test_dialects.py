@@ -34,6 +34,14 @@ async def test_a_page_is_served_where_vosk_clients_connect(make_site: MakeSite) 
     assert await close_code(socket) == 1000
 
 
+async def test_vosk_is_served_on_any_other_path(make_site: MakeSite) -> None:
+    site = await make_site()
+    assert (await site.client.get("/asr/en/")).status == 404
+    socket = await site.client.ws_connect("/asr/en/")
+    await socket.send_str('{"eof" : 1}')
+    assert json.loads(await socket.receive_str()) == {"text": ""}
+
+
 async def test_a_lock_step_client_gets_one_reply_to_each_frame(
     make_site: MakeSite, speech: bytes
 ) -> None:

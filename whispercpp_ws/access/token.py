@@ -76,6 +76,25 @@ class TokenChecker:
                 field="token",
             ) from None
 
+    def issue(self, grant: Grant, lifetime_s: int) -> tuple[str, int]:
+        """
+        Return a token for what a grant allows, and when it expires; never later.
+
+        Raises:
+            Unauthorized: this server has no key to sign with, only one to check with.
+        """
+        config, now = self._config, int(self._now())
+        if config.algorithm != "HS256":
+            raise Unauthorized(
+                "expected HS256 to make tokens, got RS256: ask its issuer"
+            )
+        lifetime_s = min(lifetime_s, config.max_lifetime_s)
+        expires = min(now + lifetime_s, int(grant.expires_at))
+        named = {"sub": grant.subject, "aud": config.audience, "iss": config.issuer}
+        claims: Claims = {name: text for name, text in named.items() if text}
+        signed = jwt.encode(claims | {"iat": now, "exp": expires}, config.key, "HS256")
+        return signed, expires
+
     def _grant(self, token: str) -> Grant:
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError

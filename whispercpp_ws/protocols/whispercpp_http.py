@@ -2,7 +2,8 @@
 whisper.cpp's HTTP server (examples/server): the form of `/inference` and its answers.
 
 Field by field as the original: unknown fields are ignored, and an unknown format is
-json. What this server cannot do is refused where silence would mislead.
+json. What this server cannot do is refused where silence would mislead, and what a
+session does not keep (token ids, probabilities of languages) is left out.
 """
 
 import json
@@ -150,8 +151,6 @@ def _verbose_json(recording: Recording, asked: Inference) -> Body:
     }
     if asked.has_probabilities:
         body["detected_language"] = language
-        body["detected_language_probability"] = 1.0
-        body["language_probabilities"] = {recording.language: 1.0}
     return _as_json(body)
 
 
@@ -160,7 +159,6 @@ def _segment(number: int, final: Final, asked: Inference) -> JsonObject:
     if asked.has_times:
         body |= {"start": round(final.start_s, 3), "end": round(final.end_s, 3)}
     return body | {
-        "tokens": [],
         "words": [_word(word, asked) for word in final.words or ()],
         "temperature": asked.temperature,
         "avg_logprob": round(math.log(max(final.confidence, 1e-6)), 4),

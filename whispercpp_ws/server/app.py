@@ -18,13 +18,15 @@ from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.server.about import show_about
 from whispercpp_ws.server.admin import ModelAdmin
 from whispercpp_ws.server.announce import announced
+from whispercpp_ws.server.client_secrets import create_beta_secret, create_secret
 from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
-    page_or_vosk,
+    find_nothing,
     serve_deepgram,
     serve_realtime,
     serve_whisperlivekit,
+    vosk_or,
 )
 from whispercpp_ws.server.health import show_live, show_metrics, show_ready
 from whispercpp_ws.server.keys import SHARED, Shared
@@ -142,6 +144,8 @@ def _routes() -> list[web.RouteDef]:
         web.get("/v1/listen", serve_deepgram),
         web.post("/v1/listen", serve_deepgram_file),
         web.get("/v1/realtime", serve_realtime),
+        web.post("/v1/realtime/client_secrets", create_secret),
+        web.post("/v1/realtime/transcription_sessions", create_beta_secret),
         web.get("/asr", serve_whisperlivekit),
         *ROUTES,
         web.get("/health/live", show_live),
@@ -149,9 +153,11 @@ def _routes() -> list[web.RouteDef]:
         web.get("/metrics", show_metrics),
         web.get("/about", show_about),
         web.get("/status", _file_handler("status.html")),
-        web.get("/", page_or_vosk(_file_handler("index.html"))),
+        web.get("/", vosk_or(_file_handler("index.html"))),
     ]
-    return fixed + [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]
+    pages = [web.get(f"/{name}", _file_handler(name)) for name in WEB_FILES]
+    # vosk-server takes no notice of the path, and its clients are given others.
+    return [*fixed, *pages, web.get("/{path:.+}", vosk_or(find_nothing))]
 
 
 def _file_handler(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -31,7 +31,7 @@ DEEPGRAM = Credentials(
 )
 _WHISPERLIVEKIT = Credentials(schemes=("bearer", "token"), parameter="token")
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
-_REALTIME = Credentials(
+REALTIME = Credentials(
     subprotocols=("realtime", "bearer"), prefix="openai-insecure-api-key."
 )
 DEEPGRAM_IDLE_S = 10.0
@@ -71,7 +71,7 @@ def query_of(request: web.Request) -> dict[str, list[str]]:
 async def serve_realtime(request: web.Request) -> web.StreamResponse:
     """Serve a client of OpenAI's realtime transcription."""
     shared = request.app[SHARED]
-    _REALTIME.required_grant(request, shared)
+    REALTIME.required_grant(request, shared)
     limits = shared.config.limits
     dialect = RealtimeDialect(
         shared.defaults,
@@ -85,7 +85,7 @@ async def serve_realtime(request: web.Request) -> web.StreamResponse:
         # The first audio opens the session; until then a client may stay silent.
         start_timeout_s=limits.idle_timeout_s,
     )
-    return await _serve(request, dialect, _REALTIME, limits)
+    return await _serve(request, dialect, REALTIME, limits)
 
 
 def _is_beta(request: web.Request) -> bool:
@@ -113,12 +113,17 @@ async def _serve(
     return await serve_dialect(request, dialect, credentials, limits)
 
 
-def page_or_vosk(send_page: Handler) -> Handler:
-    """Return a handler that serves Vosk to upgrade requests and a page to others."""
+def vosk_or(answer: Handler) -> Handler:
+    """Return a handler that serves Vosk to upgrade requests, and others by another."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
             return await serve_vosk(request)
-        return await send_page(request)
+        return await answer(request)
 
     return serve
+
+
+async def find_nothing(_request: web.Request) -> web.StreamResponse:
+    """Answer requests for what is not there."""
+    raise web.HTTPNotFound
