@@ -14,6 +14,10 @@ from whispercpp_ws.models.importance import (
 BLOCK = "encoder.blocks.0."
 
 
+def floats(*values: float) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
+
+
 def model(**tensors: object) -> ReadTensor:
     """Read from tensors given by their last names, dots as underscores."""
     named: Mapping[str, NDArray[np.float32]] = {
@@ -28,7 +32,7 @@ def test_inputs_behind_a_norm_are_as_loud_as_it_makes_them() -> None:
     for part in ("query", "key", "value"):
         found = input_importance(f"{BLOCK}attn.{part}.weight", read)
         assert found is not None
-        np.testing.assert_array_equal(found, np.float32([1 / 16, 1 / 4, 1]))
+        np.testing.assert_array_equal(found, floats(1 / 16, 1 / 4, 1))
 
 
 def test_what_goes_out_of_attention_comes_from_its_values() -> None:
@@ -41,7 +45,7 @@ def test_what_goes_out_of_attention_comes_from_its_values() -> None:
     found = input_importance(f"{BLOCK}attn.out.weight", read)
     assert found is not None
     # Powers 1 and (2 + 1.5)**2 + 1, 3.7 octaves apart.
-    np.testing.assert_allclose(found, [2**-3.75, 1])
+    np.testing.assert_allclose(found, floats(2**-3.75, 1))
 
 
 def test_the_second_layer_hears_what_gelu_lets_through() -> None:
@@ -55,20 +59,20 @@ def test_the_second_layer_hears_what_gelu_lets_through() -> None:
     assert found is not None
     gelu = np.random.default_rng(0).standard_normal(1_000_000)
     gelu *= 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (gelu + 0.044715 * gelu**3)))
-    expected = [1, np.mean(gelu**2) / 101, FAINTEST]
+    expected = floats(1, float(np.mean(gelu**2)) / 101, FAINTEST)
     np.testing.assert_allclose(found, expected, rtol=0.1)
 
 
 def test_what_is_heard_is_weighed_by_the_encoders_last_norm() -> None:
     tensors = {
-        "encoder.ln_post.weight": np.float32([2, 1]),
-        "encoder.ln_post.bias": np.float32([0, 0]),
+        "encoder.ln_post.weight": floats(2, 1),
+        "encoder.ln_post.bias": floats(0, 0),
     }
     for part in ("key", "value"):
         name = f"decoder.blocks.3.cross_attn.{part}.weight"
         found = input_importance(name, tensors.__getitem__)
         assert found is not None
-        np.testing.assert_array_equal(found, np.float32([1, 1 / 4]))
+        np.testing.assert_array_equal(found, floats(1, 1 / 4))
 
 
 @pytest.mark.parametrize("name", ["encoder.conv1.weight", "decoder.ln.weight"])
