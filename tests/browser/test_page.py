@@ -139,6 +139,18 @@ async def test_a_word_can_be_chosen_with_the_keyboard(
     await visit.page.wait_for_function("played.length === 1")
 
 
+async def test_the_transcript_can_be_copied(
+    open_page: OpenPage, serve: Serve, jfk_wav: Path
+) -> None:
+    visit = await open_page(await serve())
+    await visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await dropped(visit, jfk_wav)
+    await visit.page.click("#copy")
+    await expect(visit.page.locator("#note")).to_contain_text("Copied")
+    copied = await visit.page.evaluate("navigator.clipboard.readText()")
+    assert "eight one two three" in copied
+
+
 async def test_the_transcript_can_be_cleared(
     open_page: OpenPage, serve: Serve, jfk_wav: Path
 ) -> None:

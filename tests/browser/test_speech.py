@@ -18,7 +18,7 @@ SPOKEN = (
     "and so my fellow americans ask not what your country can do for you "
     "ask what you can do for your country"
 ).split()
-GREY, BLACK = "rgb(104, 112, 123)", "rgb(0, 0, 0)"
+GREY, DARKER, BLACK = "rgb(104, 112, 123)", "rgb(63, 70, 80)", "rgb(0, 0, 0)"
 OUTAGE_S = 5.0
 PICTURE_MS = 6_000
 MID_SENTENCE_S = LEADING_SILENCE_S + 7.0
@@ -37,6 +37,7 @@ async def test_words_are_grey_while_they_may_change_and_black_when_settled(
     await visit.start()
     await visit.sees_tentative_text()
     assert await visit.colour("#tentative") == GREY
+    assert await visit.colour("#stable") == DARKER
     await visit.sees_finals("fellow")
     # A picture with both is nicer, but a busy machine may have no more partials.
     with suppress(AssertionError):
