@@ -23,7 +23,7 @@ from whispercpp_ws.config.kinds import (
 
 ENVIRONMENT_PREFIX = "WHISPERCPP_WS_"
 LANGUAGE = Text(r"auto|[a-z]{2,3}", "an ISO 639-1 code such as ru, or auto")
-QUANT = Choice(("f16", "q8_0", "q5_1", "q5_0", "q4_0"))
+QUANT = Choice(("f16", "q8_0", "q5_1", "q5_0", "q4_k", "q4_0"))
 
 
 @dataclass(frozen=True, slots=True)
