@@ -41,13 +41,28 @@ async def test_no_more_decodes_run_than_there_are_lanes() -> None:
 async def test_a_final_takes_the_cores_of_idle_lanes() -> None:
     host = GatedHost(lanes=3)
     scheduler = Scheduler(host)
-    kinds = (Priority.PARTIAL, Priority.FINAL, Priority.SPECULATIVE)
+    kinds = (Priority.SPECULATIVE, Priority.FINAL, Priority.PARTIAL)
     tasks = []
     for number, kind in enumerate(kinds):
         decode = scheduler.decode(str(number), request(number, kind))
         tasks.append(asyncio.create_task(decode))
         await settle()
-    assert host.threads == {0: 1, 1: 2, 2: 1}
+    assert host.threads == {0: 3, 1: 1, 2: 1}
+    for number in range(3):
+        host.finish(number)
+    await asyncio.gather(*tasks)
+
+
+async def test_a_lone_partial_takes_two_cores_and_leaves_the_others() -> None:
+    host = GatedHost(lanes=4)
+    scheduler = Scheduler(host)
+    kinds = (Priority.PARTIAL, Priority.PARTIAL, Priority.FINAL)
+    tasks = []
+    for number, kind in enumerate(kinds):
+        decode = scheduler.decode(str(number), request(number, kind))
+        tasks.append(asyncio.create_task(decode))
+        await settle()
+    assert host.threads == {0: 2, 1: 1, 2: 1}
     for number in range(3):
         host.finish(number)
     await asyncio.gather(*tasks)

@@ -12,6 +12,7 @@ from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineCrashed, SpeechError, Superseded
 from whispercpp_ws.scheduler.cost import (
     MAX_THREADS,
+    PARTIAL_THREADS,
     THREADS_GAIN,
     CostModel,
     frames_of,
@@ -197,12 +198,19 @@ class Scheduler:
         return 1 if self._is_shaky else self._host.info.lanes
 
     def _boosted(self, request: DecodeRequest) -> DecodeRequest:
-        """Give a final the cores of lanes that have nothing to do."""
+        """
+        Give a decode the cores of lanes that have nothing to do.
+
+        A partial only takes a second, and only while nothing else runs.
+        """
         is_partial = request.priority is Priority.PARTIAL
-        if is_partial or (len(self._queue) and not self._is_shaky):
+        is_crowded = len(self._queue) or (is_partial and self._running)
+        if is_crowded and not self._is_shaky:
             return request
-        idle = self._host.info.lanes - len(self._running)
-        return replace(request, threads=min(max(idle, 1), MAX_THREADS))
+        busy = sum(one.request.threads for one in self._running.values())
+        most = PARTIAL_THREADS if is_partial else MAX_THREADS
+        idle = self._host.info.lanes - busy
+        return replace(request, threads=min(max(idle, 1), most))
 
     def _free_lane(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -234,14 +242,17 @@ class Scheduler:
         taken_s = self._clock() - started_s
         self._note_work(request, taken_s)
         if hypothesis.token_count:
-            self._cost.learn(frames_of(request), taken_s)
+            self._cost.learn(frames_of(request), _alone_s(request, taken_s))
         return hypothesis
 
     def _note_work(self, request: DecodeRequest, taken_s: float) -> None:
         if self._load is not None:
-            # With all lanes busy it would have run on one thread.
-            alone_s = taken_s * request.threads**THREADS_GAIN
-            self._load.note_work(alone_s, request.priority)
+            self._load.note_work(_alone_s(request, taken_s), request.priority)
+
+
+def _alone_s(request: DecodeRequest, taken_s: float) -> float:
+    """Return what a decode would have taken on one thread, as with all lanes busy."""
+    return taken_s * request.threads**THREADS_GAIN
 
 
 def is_firm(request: DecodeRequest) -> bool:
