@@ -252,7 +252,8 @@ class Scheduler:
 
 def _alone_s(request: DecodeRequest, taken_s: float) -> float:
     """Return what a decode would have taken on one thread, as with all lanes busy."""
-    return taken_s * request.threads**THREADS_GAIN
+    gain: float = request.threads**THREADS_GAIN
+    return taken_s * gain
 
 
 def is_firm(request: DecodeRequest) -> bool:
