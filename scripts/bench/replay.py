@@ -147,7 +147,9 @@ class Replay:
         wall, cpu = (BOOSTED_WALL, BOOSTED_CPU) if is_alone else (1.0, 1.0)
         done_s = self._free_s[is_partial] = start_s + wall * cost_s
         self._spent.note_decode(request, heard, factor=cpu)
-        heard = replace(heard, decode_s=done_s - start_s)
+        # Sessions pace their partials by both.
+        cost = replace(heard.cost, cpu_s=heard.cost.cpu_s / self._speed)
+        heard = replace(heard, decode_s=done_s - start_s, cost=cost)
         answer = _Answer(done_s, next(self._numbers), request, heard)
         heapq.heappush(self._answers, answer)
 
