@@ -14,9 +14,9 @@ MAX_THREADS = 4
 """Threads of a final on an idle machine; on two cores two take 0.7 times as long as one
 and 1.1 times the CPU."""
 PARTIAL_THREADS = 2
-"""Most threads of a partial. With two, the first text of a lone speaker came after
-0.90 s instead of 1.11 (English) and 0.92 instead of 1.10 (Russian), for the same CPU:
-how often partials are made follows from the CPU of the one before."""
+"""Most threads of a partial. In two pairs of runs with a lone speaker words appeared
+after 0.77 and 0.76 s with two threads, 0.86 and 0.80 with one (English; Russian 1.08 and
+1.05, 1.26 and 1.12), for the same CPU: how often partials are made follows from it."""
 THREADS_GAIN = 0.5
 """Power of the threads by which a decode is faster: 1.4 times on two, as measured."""
 BUCKET_FRAMES = 100
