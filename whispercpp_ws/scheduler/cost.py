@@ -15,7 +15,7 @@ MAX_THREADS = 4
 and 1.1 times the CPU."""
 PARTIAL_THREADS = 2
 """Most threads of a partial. In two pairs of runs with a lone speaker words appeared
-after 0.77 and 0.76 s with two threads, 0.86 and 0.80 with one (English; Russian 1.08 and
+after 0.77 and 0.76 s with two threads, 0.86 and 0.80 with one (Russian: 1.08 and
 1.05, 1.26 and 1.12), for the same CPU: how often partials are made follows from it."""
 THREADS_GAIN = 0.5
 """Power of the threads by which a decode is faster: 1.4 times on two, as measured."""
