@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -38,32 +39,27 @@ async def test_no_more_decodes_run_than_there_are_lanes() -> None:
     assert [h.text for h in await asyncio.gather(*tasks)] == ["0", "1", "2"]
 
 
-async def test_a_final_takes_the_cores_of_idle_lanes() -> None:
-    host = GatedHost(lanes=3)
+@pytest.mark.parametrize(
+    ("lanes", "kinds", "threads"),
+    [
+        (3, (Priority.SPECULATIVE, Priority.FINAL, Priority.PARTIAL), [3, 1, 1]),
+        # A lone partial takes a second core and leaves the others to a final.
+        (4, (Priority.PARTIAL, Priority.PARTIAL, Priority.FINAL), [2, 1, 1]),
+        (2, (Priority.PARTIAL, Priority.FINAL), [2, 1]),
+    ],
+)
+async def test_a_decode_takes_the_cores_of_idle_lanes(
+    lanes: int, kinds: Sequence[Priority], threads: list[int]
+) -> None:
+    host = GatedHost(lanes=lanes)
     scheduler = Scheduler(host)
-    kinds = (Priority.SPECULATIVE, Priority.FINAL, Priority.PARTIAL)
     tasks = []
     for number, kind in enumerate(kinds):
         decode = scheduler.decode(str(number), request(number, kind))
         tasks.append(asyncio.create_task(decode))
         await settle()
-    assert host.threads == {0: 3, 1: 1, 2: 1}
-    for number in range(3):
-        host.finish(number)
-    await asyncio.gather(*tasks)
-
-
-async def test_a_lone_partial_takes_two_cores_and_leaves_the_others() -> None:
-    host = GatedHost(lanes=4)
-    scheduler = Scheduler(host)
-    kinds = (Priority.PARTIAL, Priority.PARTIAL, Priority.FINAL)
-    tasks = []
-    for number, kind in enumerate(kinds):
-        decode = scheduler.decode(str(number), request(number, kind))
-        tasks.append(asyncio.create_task(decode))
-        await settle()
-    assert host.threads == {0: 2, 1: 1, 2: 1}
-    for number in range(3):
+    assert list(host.threads.values()) == threads
+    for number in range(len(kinds)):
         host.finish(number)
     await asyncio.gather(*tasks)
 
