@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "engines.base",
         "engines.whispercpp.library",
         "engines.whispercpp.model_file",
+        "closing",
         "config",
         "errors",
     ),

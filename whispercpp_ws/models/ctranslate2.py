@@ -5,12 +5,12 @@ import struct
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, NoReturn, Self
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whispercpp_ws.closing import Closing
 from whispercpp_ws.errors import NotConvertible
 
 
@@ -45,7 +45,7 @@ class Variable:
         return prod(self.shape) * self.dtype.itemsize
 
 
-class WhisperArchive:
+class WhisperArchive(Closing):
     """
     An open `model.bin`; use as a context manager.
 
@@ -63,15 +63,8 @@ class WhisperArchive:
             self._file.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file; it must not be read again."""
         self._file.close()
 
     def variable(self, name: str) -> Variable:
