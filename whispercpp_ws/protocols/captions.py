@@ -1,4 +1,27 @@
-"""The parts that SubRip and WebVTT cues are made of; pure functions."""
+"""SubRip and WebVTT, and the parts that their cues are made of; pure functions."""
+
+from collections.abc import Callable, Iterable
+
+from whispercpp_ws.events import Final
+
+
+def srt(
+    finals: Iterable[Final], text_of: Callable[[Final], str], *, first: int = 1
+) -> str:
+    """Return SubRip with a cue for each final, numbered from `first`."""
+    return "".join(
+        f"{number}\n{span(final.start_s, final.end_s, ',')}\n{text_of(final)}\n\n"
+        for number, final in enumerate(finals, start=first)
+    )
+
+
+def vtt(finals: Iterable[Final], text_of: Callable[[Final], str]) -> str:
+    """Return WebVTT (W3C) with a cue for each final; texts stay as they are given."""
+    cues = (
+        f"{span(final.start_s, final.end_s, '.')}\n{text_of(final)}\n\n"
+        for final in finals
+    )
+    return "WEBVTT\n\n" + "".join(cues)
 
 
 def span(start_s: float, end_s: float, point: str) -> str:

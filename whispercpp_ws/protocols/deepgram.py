@@ -32,6 +32,7 @@ from whispercpp_ws.protocols.json_object import JsonObject, parse_json_object
 from whispercpp_ws.protocols.settling import Settling
 from whispercpp_ws.protocols.wav_header import read_wav_header
 from whispercpp_ws.protocols.whole_frames import WholeFrames
+from whispercpp_ws.protocols.word_forms import bare, spread
 from whispercpp_ws.transcript import Word
 
 
@@ -43,7 +44,6 @@ IDLE_CLOSE = Closing(
 """The reason is Deepgram's: pipecat looks for the code in it. A close frame has room
 for 123 bytes."""
 _FINALIZE = "finalize"
-_PUNCTUATION = '.,!?;:…"()«»„“”¿¡。，！？、'
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class DeepgramDialect:
 
     def _partial(self, event: Event) -> list[JsonObject]:
         assert isinstance(event, Partial)
-        words = _spread(event.text, event.start_s, event.end_s)
+        words = spread(event.text, event.start_s, event.end_s)
         return [self._results(event.text, words, 0.0, event.end_s)]
 
     def _final(self, event: Event) -> list[JsonObject]:
@@ -246,22 +246,12 @@ class DeepgramDialect:
 def word_body(word: Word) -> JsonObject:
     """Return a word as results have it: bare, and as it is written."""
     return {
-        "word": word.text.strip(_PUNCTUATION).lower(),
+        "word": bare(word.text),
         "start": round(word.start_s, 3),
         "end": round(word.end_s, 3),
         "confidence": round(word.confidence, 3),
         "punctuated_word": word.text,
     }
-
-
-def _spread(text: str, start_s: float, end_s: float) -> tuple[Word, ...]:
-    """Place the words of a partial, which has no times for them, evenly."""
-    words = text.split()
-    step_s = (end_s - start_s) / max(1, len(words))
-    return tuple(
-        Word(word, start_s + i * step_s, start_s + (i + 1) * step_s, 0.0)
-        for i, word in enumerate(words)
-    )
 
 
 _WRITERS: dict[type[Event], Callable[[DeepgramDialect, Event], list[JsonObject]]] = {

@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass
 
-from whispercpp_ws.errors import BadMessage
 from whispercpp_ws.events import Final, SessionOptions
 from whispercpp_ws.protocols.deepgram import word_body
-from whispercpp_ws.protocols.deepgram_query import Query, is_asked_for, read_query
+from whispercpp_ws.protocols.deepgram_query import read_query
 from whispercpp_ws.protocols.json_object import JsonObject
+from whispercpp_ws.protocols.query import Query, is_asked_for, refuse
 from whispercpp_ws.protocols.recording import Body, Recording
 
 
@@ -46,9 +46,7 @@ def read_file_query(query: Query, defaults: SessionOptions) -> Asked:
     Raises:
         BadMessage: a value is wrong, or asks for what this server cannot do.
     """
-    for name in REFUSED:
-        if is_asked_for(query, name):
-            raise BadMessage.expected(name, "false: not served here", query[name][-1])
+    refuse(query, REFUSED)
     rest = {name: value for name, value in query.items() if name not in OF_STREAMS}
     return Asked(
         read_query(rest, defaults).options,

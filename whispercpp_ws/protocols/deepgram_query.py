@@ -1,12 +1,19 @@
 """The query of Deepgram's `/v1/listen`: what kind of stream a client opens."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whispercpp_ws.errors import BadMessage, SpeechError
 from whispercpp_ws.events import AudioFormat, Encoding, SessionOptions
 from whispercpp_ws.protocols.languages import language_code
+from whispercpp_ws.protocols.query import (
+    Query,
+    flag,
+    last,
+    refuse,
+    whole,
+    whole_of,
+)
 
 
 ENCODINGS = {
@@ -20,8 +27,6 @@ MIN_ENDPOINT_MS, MAX_ENDPOINT_MS = 200, 5_000
 MAX_PROMPT_CHARS = 800
 REFUSED = ("diarize", "diarize_model", "multichannel", "callback", "redact", "search")
 """What would be missed in the results; style flags such as `smart_format` are not."""
-
-Query = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,9 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
     Raises:
         BadMessage: a value is wrong, or asks for what this server cannot do.
     """
-    for name in REFUSED:
-        if is_asked_for(query, name):
-            raise BadMessage.expected(name, "false: not served here", query[name][-1])
+    refuse(query, REFUSED)
     has_format = "encoding" in query or "sample_rate" in query
-    interim = _flag(query, "interim_results")
+    interim = flag(query, "interim_results")
     return Listen(
         options=replace(
             defaults,
@@ -62,14 +65,9 @@ def read_query(query: Query, defaults: SessionOptions) -> Listen:
             partials=interim,
         ),
         has_format=has_format,
-        vad_events=_flag(query, "vad_events"),
+        vad_events=flag(query, "vad_events"),
         utterance_end=interim and "utterance_end_ms" in query,
     )
-
-
-def is_asked_for(query: Query, name: str) -> bool:
-    """Tell whether a parameter is there and says anything but "false"."""
-    return _last(query, name, "false").lower() != "false"
 
 
 def error_body(error: SpeechError, request_id: str) -> str:
@@ -85,34 +83,21 @@ def error_body(error: SpeechError, request_id: str) -> str:
     )
 
 
-def _last(query: Query, name: str, default: str = "") -> str:
-    values = query.get(name)
-    return values[-1] if values else default
-
-
-def _flag(query: Query, name: str) -> bool:
-    # Older SDKs send Python's True.
-    text = _last(query, name, "false").lower()
-    if text not in {"true", "false"}:
-        raise BadMessage.expected(name, "true or false", text)
-    return text == "true"
-
-
 def _audio(query: Query) -> AudioFormat:
-    name = _last(query, "encoding")
+    name = last(query, "encoding")
     if name not in ENCODINGS:
         raise BadMessage.expected("encoding", f"one of {', '.join(ENCODINGS)}", name)
     return AudioFormat(
         encoding=ENCODINGS[name],
-        rate=_whole(query, "sample_rate", 0, low=MIN_RATE, high=MAX_RATE),
-        channels=_whole(query, "channels", 1, low=1, high=MAX_CHANNELS),
+        rate=whole(query, "sample_rate", 0, low=MIN_RATE, high=MAX_RATE),
+        channels=whole(query, "channels", 1, low=1, high=MAX_CHANNELS),
     )
 
 
 def _language(query: Query, default: str) -> str:
-    language = _last(query, "language")
+    language = last(query, "language")
     # "multi" is Deepgram's name for several languages in one stream.
-    if language == "multi" or _last(query, "detect_language").lower() == "true":
+    if language == "multi" or last(query, "detect_language").lower() == "true":
         return "auto"
     return language_code(language) if language else default
 
@@ -131,21 +116,8 @@ def _endpoint_ms(query: Query, default: int) -> int:
     Deepgram's own 10 ms and livekit's 25 mean "at once", which would cut a sentence
     into single words here: what is too short is left to the server.
     """
-    text = _last(query, "utterance_end_ms") or _last(query, "endpointing", "true")
+    text = last(query, "utterance_end_ms") or last(query, "endpointing", "true")
     if text.lower() in {"true", "false"}:
         return MAX_ENDPOINT_MS if text.lower() == "false" else default
-    wanted = _number("endpointing", text, low=0, high=60_000)
+    wanted = whole_of("endpointing", text, low=0, high=60_000)
     return min(wanted, MAX_ENDPOINT_MS) if wanted >= MIN_ENDPOINT_MS else default
-
-
-def _whole(query: Query, name: str, default: int, *, low: int, high: int) -> int:
-    return _number(name, _last(query, name, str(default)), low=low, high=high)
-
-
-def _number(name: str, text: str, *, low: int, high: int) -> int:
-    # Nine digits: no limit here is longer, and int() refuses thousands of them.
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadMessage.expected(name, f"a whole number {low} to {high}", text)
-    if not low <= int(text) <= high:
-        raise BadMessage.expected(name, f"a whole number {low} to {high}", text)
-    return int(text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from whispercpp_ws.errors import BadMessage, SpeechError
 from whispercpp_ws.events import Final, SessionOptions
-from whispercpp_ws.protocols.captions import escaped, one_line, span
+from whispercpp_ws.protocols.captions import escaped, one_line, srt, vtt
 from whispercpp_ws.protocols.json_object import JsonObject
 from whispercpp_ws.protocols.languages import language_name, named_language
 from whispercpp_ws.protocols.recording import (
@@ -180,19 +180,12 @@ def _text(recording: Recording, ask: Ask) -> Body:
 
 
 def _srt(recording: Recording, ask: Ask) -> Body:
-    cues = (
-        f"{n}\n{span(f.start_s, f.end_s, ',')}\n{one_line(f.text)}\n\n"
-        for n, f in enumerate(recording.finals, start=1)
-    )
-    return Body("text/plain", "".join(cues))
+    return Body("text/plain", srt(recording.finals, lambda f: one_line(f.text)))
 
 
 def _vtt(recording: Recording, ask: Ask) -> Body:
-    cues = (
-        f"{span(f.start_s, f.end_s, '.')}\n{escaped(one_line(f.text))}\n\n"
-        for f in recording.finals
-    )
-    return Body("text/plain", "WEBVTT\n\n" + "".join(cues))
+    cues = vtt(recording.finals, lambda f: escaped(one_line(f.text)))
+    return Body("text/plain", cues)
 
 
 def _segment(number: int, final: Final) -> JsonObject:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from whispercpp_ws.errors import BadMessage
 from whispercpp_ws.events import Final, SessionOptions
-from whispercpp_ws.protocols.captions import one_line, span
+from whispercpp_ws.protocols.captions import one_line, srt, vtt
 from whispercpp_ws.protocols.json_object import JsonObject
 from whispercpp_ws.protocols.languages import language_name, named_language
 from whispercpp_ws.protocols.recording import (
@@ -122,19 +122,12 @@ def _json(recording: Recording, asked: Inference) -> Body:
 
 
 def _srt(recording: Recording, asked: Inference) -> Body:
-    cues = (
-        f"{n}\n{span(f.start_s, f.end_s, ',')}\n{_segment_text(f)}\n\n"
-        for n, f in enumerate(recording.finals, start=asked.first_cue)
-    )
-    return Body("application/x-subrip", "".join(cues))
+    cues = srt(recording.finals, _segment_text, first=asked.first_cue)
+    return Body("application/x-subrip", cues)
 
 
 def _vtt(recording: Recording, asked: Inference) -> Body:
-    cues = (
-        f"{span(f.start_s, f.end_s, '.')}\n{_segment_text(f)}\n\n"
-        for f in recording.finals
-    )
-    return Body("text/vtt", "WEBVTT\n\n" + "".join(cues))
+    return Body("text/vtt", vtt(recording.finals, _segment_text))
 
 
 def _verbose_json(recording: Recording, asked: Inference) -> Body:
