@@ -82,3 +82,11 @@ def start_on_vosks_port(models_dir: Path, *options: str) -> Iterator[RunningServ
 def server(base_model: Path) -> Iterator[RunningServer]:
     """One server with base-q8_0 for all tests of the folder."""
     yield from start_server(base_model.parent)
+
+
+@pytest.fixture
+def jfk_file(jfk_pcm: bytes, tmp_path: Path) -> Path:
+    """The sample without a header, for clients that read raw samples."""
+    path = tmp_path / "jfk.pcm"
+    path.write_bytes(jfk_pcm)
+    return path

@@ -39,6 +39,7 @@ def samples(jfk_pcm: bytes) -> Samples:
         ("WhisperLive", "WhisperLiveKit"),
         ("native", "whisper.cpp"),
         ("OpenAI audio", "Vosk"),
+        ("AssemblyAI", "Deepgram"),
     ],
 )
 async def test_two_dialects_hear_the_same_clip_at_once(

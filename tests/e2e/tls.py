@@ -30,9 +30,13 @@ class Front:
 
 @asynccontextmanager
 async def tls_front(
-    to_port: int, folder: Path, name: str = "localhost"
+    to_port: int, folder: Path, name: str = "localhost", *, port: int = 0
 ) -> AsyncIterator[Front]:
-    """Pass what comes over TLS, for a name or 127.0.0.1, on to a port."""
+    """
+    Pass what comes over TLS, for a name or 127.0.0.1, on to a port.
+
+    It listens on `port`, or on any that is free; raises OSError where it may not.
+    """
     certificate, key = _write_certificate(folder, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -43,7 +47,7 @@ async def tls_front(
         answers, onward = await asyncio.open_connection(LOCALHOST, to_port)
         await asyncio.gather(copy_bytes(reader, onward), copy_bytes(answers, writer))
 
-    server = await asyncio.start_server(accept, LOCALHOST, 0, ssl=context)
+    server = await asyncio.start_server(accept, LOCALHOST, port, ssl=context)
     try:
         yield Front(server.sockets[0].getsockname()[1], certificate)
     finally:

@@ -89,7 +89,7 @@ async def test_vosk_clients_are_dropped_for_a_model_there_is_not(
     assert await close_code(socket) == 1011
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime", "/asr"])
+@pytest.mark.parametrize("path", ["/", "/v1/listen", "/v1/realtime", "/asr", "/v3/ws"])
 async def test_a_wrong_token_is_refused_before_the_upgrade(
     make_site: MakeSite, path: str
 ) -> None:
@@ -215,6 +215,36 @@ async def test_realtime_browsers_offer_key_and_version_as_subprotocols(
     assert socket.protocol == "realtime"
     assert (await socket.receive_json())["type"] == kind
     await socket.close()
+
+
+@pytest.mark.parametrize("where", ["header", "parameter"])
+async def test_assemblyai_clients_send_their_token_bare(
+    make_site: MakeSite, where: str
+) -> None:
+    now = int(time.time())
+    token = jwt.encode({"iat": now, "exp": now + 60}, KEY, "HS256")
+    site = await make_site(Config(tokens=TokenConfig(key=KEY)))
+    path = "/v3/ws" if where == "header" else f"/v3/ws?token={token}"
+    headers = {"Authorization": token} if where == "header" else {}
+    socket = await site.client.ws_connect(path, headers=headers)
+    begin = await socket.receive_json()
+    assert begin["type"] == "Begin"
+    assert begin["expires_at"] > now
+    await socket.close()
+
+
+async def test_assemblyai_clients_get_turns_and_a_termination(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    socket = await (await make_site()).client.ws_connect("/v3/ws?format_turns=True")
+    await socket.send_bytes(speech[:96_000])
+    await socket.send_str('{"type":"Terminate"}')
+    begin, *_, turn, ended = await messages(socket)
+    assert (begin["type"], ended["type"]) == ("Begin", "Termination")
+    assert turn["turn_is_formatted"]
+    assert turn["transcript"].startswith("one two")
+    assert ended["audio_duration_seconds"] == 3
+    assert socket.close_code == 1000
 
 
 async def test_whisperlivekit_clients_are_told_when_all_is_said(

@@ -40,6 +40,7 @@ DIALECTS = {
     "vosk": Manners("/", 1011, None),
     "deepgram": Manners(LISTEN, 1008, {"type": "Error", "variant": "SchemaError"}),
     "whisperlivekit": Manners("/asr", 4400, {"type": "error"}, greets=1),
+    "assemblyai": Manners("/v3/ws", 3006, {"type": "Error"}, greets=1),
     "whisperlive": Manners("/", 4400, {"status": "ERROR"}, port=1),
 }
 NONSENSE = [
@@ -112,7 +113,8 @@ async def test_nonsense_leaves_a_realtime_session_open(
 
 
 @pytest.mark.parametrize(
-    "name", ["native", "vosk", "deepgram", "whisperlivekit", "whisperlive"]
+    "name",
+    ["native", "vosk", "deepgram", "whisperlivekit", "whisperlive", "assemblyai"],
 )
 async def test_frames_that_are_too_large_close_with_1009_or_the_dialects_code(
     make_site: MakeSite, caplog: pytest.LogCaptureFixture, name: str

@@ -23,6 +23,7 @@ from whispercpp_ws.server.decoder import Decoder, Models
 from whispercpp_ws.server.deepgram_file import serve_deepgram_file
 from whispercpp_ws.server.dialects import (
     find_nothing,
+    serve_assemblyai,
     serve_deepgram,
     serve_realtime,
     serve_whisperlivekit,
@@ -147,6 +148,7 @@ def _routes() -> list[web.RouteDef]:
         web.post("/v1/realtime/client_secrets", create_secret),
         web.post("/v1/realtime/transcription_sessions", create_beta_secret),
         web.get("/asr", serve_whisperlivekit),
+        web.get("/v3/ws", serve_assemblyai),
         *ROUTES,
         web.get("/health/live", show_live),
         web.get("/health/ready", show_ready),

@@ -15,6 +15,8 @@ class Credentials:
 
     schemes: tuple[str, ...] = ("bearer",)
     """Schemes of the Authorization header, in lower case."""
+    has_bare_header: bool = False
+    """Whether that header may be the token alone."""
     subprotocols: tuple[str, ...] = ("bearer",)
     """What is selected when a client offers it first. Browsers fail without a
     selection, and aiohttp logs the whole offer, token included, when it knows none of
@@ -47,9 +49,12 @@ class Credentials:
         return shared.tokens.check(self._token(request))
 
     def _token(self, request: web.Request) -> str | None:
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        header = request.headers.get(hdrs.AUTHORIZATION, "")
+        scheme, _, token = header.partition(" ")
         if scheme.lower() in self.schemes:
             return token.strip()
+        if self.has_bare_header and header:
+            return header
         offered = self._offered(_offered_subprotocols(request))
         return offered or request.query.get(self.parameter or "\0")
 

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from whispercpp_ws.config import LimitConfig
-from whispercpp_ws.protocols import whisperlivekit
+from whispercpp_ws.protocols import assemblyai, whisperlivekit
 from whispercpp_ws.protocols.base import Dialect
 from whispercpp_ws.protocols.deepgram import DeepgramDialect
 from whispercpp_ws.protocols.deepgram_query import read_query
@@ -29,6 +29,7 @@ DEEPGRAM = Credentials(
     subprotocols=("token", "bearer"),
     announcers=("token", "bearer"),
 )
+_ASSEMBLYAI = Credentials(has_bare_header=True, parameter="token")
 _WHISPERLIVEKIT = Credentials(schemes=("bearer", "token"), parameter="token")
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 REALTIME = Credentials(
@@ -100,6 +101,18 @@ async def serve_whisperlivekit(request: web.Request) -> web.StreamResponse:
     _WHISPERLIVEKIT.required_grant(request, shared)
     dialect = whisperlivekit.open_dialect(request.query, shared.defaults)
     return await _serve(request, dialect, _WHISPERLIVEKIT, shared.config.limits)
+
+
+async def serve_assemblyai(request: web.Request) -> web.StreamResponse:
+    """Serve a client of AssemblyAI's streaming; raises what `serve_dialect` does."""
+    shared, began = request.app[SHARED], time.monotonic()
+    _ASSEMBLYAI.required_grant(request, shared)
+    limits = shared.config.limits
+    dialect = assemblyai.open_dialect(query_of(request), shared.defaults)
+    dialect.session_id = request[REQUEST_ID]
+    dialect.expires_at = int(time.time()) + limits.max_session_s
+    dialect.elapsed_s = lambda: time.monotonic() - began
+    return await _serve(request, dialect, _ASSEMBLYAI, limits)
 
 
 async def _serve(

@@ -162,6 +162,14 @@ async def whisperlivekit(ports: Ports, samples: Samples, language: str) -> str:
     return _joined(line["text"] for line in lines[-1])
 
 
+async def assemblyai(ports: Ports, samples: Samples, language: str) -> str:
+    """Speak to `/v3/ws`, whose written turns are told last."""
+    query = f"sample_rate={SAMPLE_RATE}&format_turns=true&language_code={language}"
+    frames: list[Frame] = [*_pcm(samples), '{"type":"Terminate"}']
+    told = await _conversation(f"{ports.http}/v3/ws?{query}", frames)
+    return _joined(m["transcript"] for m in told if m.get("turn_is_formatted"))
+
+
 CLIENTS: dict[str, Client] = {
     "native": native,
     "Vosk": vosk,
@@ -169,6 +177,7 @@ CLIENTS: dict[str, Client] = {
     "OpenAI audio": openai,
     "OpenAI Realtime": realtime,
     "Deepgram": deepgram,
+    "AssemblyAI": assemblyai,
     "Wyoming": wyoming,
     "WhisperLive": whisperlive,
     "WhisperLiveKit": whisperlivekit,
