@@ -8,10 +8,8 @@ tests only, stays as it was found last, with the version it was found with.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -19,7 +17,6 @@ from tests.e2e.foreign import client_version
 
 
 RESULTS = Path(__file__).parent / "compatibility.json"
-Test = TypeVar("Test", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +30,7 @@ class Proof:
     works: bool
 
 
-def proves(dialect: str, feature: str, package: str) -> Callable[[Test], Test]:
+def proves(dialect: str, feature: str, package: str) -> pytest.MarkDecorator:
     """Mark a test that drives the server with a package's own client."""
     return pytest.mark.proves(dialect, feature, package)
 

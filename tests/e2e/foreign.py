@@ -29,8 +29,11 @@ CHECKOUTS = {
     "vosk-server": "VOSK_SERVER_CHECKOUT",
     "WhisperLiveKit": "WHISPERLIVEKIT_CHECKOUT",
     "nv-websocket-client": "NV_WEBSOCKET_CLIENT_CHECKOUT",
+    "websocket-php": "WEBSOCKET_PHP_CHECKOUT",
 }
 """Variables that name the folders of clients which are in no package."""
+PROGRAMS = ("curl",)
+"""Clients that are programs, and tell their version themselves."""
 TIMEOUT_S = 150.0
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 """Of the environment, for a program that needs nothing but ours."""
@@ -42,6 +45,8 @@ def client_version(client: str) -> str:
         return _node_version(client.removesuffix(NODE_SUFFIX))
     if client in CHECKOUTS:
         return _commit(checkout(client))
+    if client in PROGRAMS:
+        return _output(client, "--version").split()[1]
     try:
         return version(client)
     except PackageNotFoundError:
@@ -130,8 +135,11 @@ def _node_version(package: str) -> str:
 
 
 def _commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, check=True).stdout.decode()[:7]
+    return _output("git", "-C", str(folder), "rev-parse", "--short", "HEAD")[:7]
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode()
 
 
 def _site_packages() -> list[str]:

@@ -40,11 +40,9 @@ async def test_openais_sdk_gets_every_format(
     "@deepgram/sdk (npm)",
 )
 async def test_deepgrams_sdk_hears_a_stream_to_its_end(
-    server: RunningServer, jfk_pcm: bytes, tmp_path: Path
+    server: RunningServer, jfk_file: Path
 ) -> None:
-    pcm = tmp_path / "jfk.pcm"
-    pcm.write_bytes(jfk_pcm)
-    said = await run_client("deepgram_client.mjs", "live", server.port, pcm)
+    said = await run_client("deepgram_client.mjs", "live", server.port, jfk_file)
     results = [m for m in said["messages"] if m["type"] == "Results"]
     finals = [m for m in results if m["is_final"]]
     heard = [m["channel"]["alternatives"][0]["transcript"] for m in finals]

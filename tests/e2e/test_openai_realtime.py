@@ -14,6 +14,7 @@ from tests.e2e.conftest import RunningServer
 from tests.e2e.foreign import run_client
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import resampled, wrong_words
+from tests.e2e.tls import tls_front
 
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
@@ -100,13 +101,36 @@ async def test_a_client_secret_opens_the_socket(server: RunningServer) -> None:
     assert created.type == "session.created"
 
 
+@pytest.fixture
+def wide_file(jfk_pcm: bytes, tmp_path: Path) -> Path:
+    """The sample at 24 kHz, without a header."""
+    path = tmp_path / "jfk-24.pcm"
+    path.write_bytes(as_24_khz(jfk_pcm))
+    return path
+
+
+@proves("OpenAI Realtime", "turns over TLS", "openai (npm)")
+async def test_nodes_package_hears_turns_over_tls(
+    server: RunningServer, wide_file: Path, tmp_path: Path
+) -> None:
+    async with tls_front(server.port, tmp_path) as front:
+        said = await run_client(
+            "openai_realtime_client.mjs",
+            front.port,
+            wide_file,
+            environment={"NODE_EXTRA_CA_CERTS": str(front.certificate)},
+        )
+    completed = [e["transcript"] for e in said["events"] if e["type"] == COMPLETED]
+    assert said["code"] == 1000
+    assert len(completed) > 1
+    assert wrong_words(" ".join(completed)) <= 1
+
+
 @proves("OpenAI Realtime", "turns of a voice pipeline", "openai-agents")
 async def test_the_agents_package_hears_turns_and_ends(
-    server: RunningServer, jfk_pcm: bytes, tmp_path: Path
+    server: RunningServer, wide_file: Path
 ) -> None:
-    pcm = tmp_path / "jfk.pcm"
-    pcm.write_bytes(as_24_khz(jfk_pcm))
-    said = await run_client("openai_agents_client.py", server.port, pcm)
+    said = await run_client("openai_agents_client.py", server.port, wide_file)
     assert len(said["turns"]) > 1
     assert wrong_words(" ".join(said["turns"])) <= 1
 

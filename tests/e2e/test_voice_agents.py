@@ -13,52 +13,52 @@ from tests.e2e.test_speech import wrong_words
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 
-@pytest.fixture
-def jfk_file(jfk_pcm: bytes, tmp_path: Path) -> Path:
-    """The sample without a header."""
-    path = tmp_path / "jfk.pcm"
-    path.write_bytes(jfk_pcm)
-    return path
-
-
-async def livekit(server: RunningServer, pcm: Path, vendor: str) -> None:
-    """Require texts that change until they settle."""
-    said = await run_client("livekit_client.py", vendor, server.port, pcm)
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        pytest.param(
+            "deepgram",
+            marks=proves(
+                "Deepgram live",
+                "interim and final texts of an agent",
+                "livekit-plugins-deepgram",
+            ),
+        ),
+        pytest.param(
+            "openai",
+            marks=proves(
+                "OpenAI Realtime", "turns of an agent", "livekit-plugins-openai"
+            ),
+        ),
+    ],
+)
+async def test_livekit_hears_texts_that_change_until_they_settle(
+    server: RunningServer, jfk_file: Path, vendor: str
+) -> None:
+    said = await run_client("livekit_client.py", vendor, server.port, jfk_file)
     assert said["interim_transcript"]
     assert wrong_words(" ".join(said["final_transcript"])) <= 1
 
 
-async def pipecat(server: RunningServer, pcm: Path, vendor: str) -> None:
-    """Require the texts of a turn that pipecat's own voice detector ends."""
-    said = await run_client("pipecat_client.py", vendor, server.port, pcm)
-    assert wrong_words(" ".join(said["finals"])) <= 1
-
-
-@proves(
-    "Deepgram live", "interim and final texts of an agent", "livekit-plugins-deepgram"
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        pytest.param(
+            "deepgram",
+            marks=proves(
+                "Deepgram live", "a turn of a pipeline, Finalize", "pipecat-ai"
+            ),
+        ),
+        pytest.param(
+            "openai",
+            marks=proves(
+                "OpenAI Realtime", "a turn of a pipeline, by commit", "pipecat-ai"
+            ),
+        ),
+    ],
 )
-async def test_livekit_hears_deepgrams_results(
-    server: RunningServer, jfk_file: Path
+async def test_pipecat_hears_a_turn_that_its_own_voice_detector_ends(
+    server: RunningServer, jfk_file: Path, vendor: str
 ) -> None:
-    await livekit(server, jfk_file, "deepgram")
-
-
-@proves("OpenAI Realtime", "turns of an agent", "livekit-plugins-openai")
-async def test_livekit_hears_realtime_turns(
-    server: RunningServer, jfk_file: Path
-) -> None:
-    await livekit(server, jfk_file, "openai")
-
-
-@proves("Deepgram live", "a turn of a pipeline, Finalize", "pipecat-ai")
-async def test_pipecat_hears_what_it_finalizes(
-    server: RunningServer, jfk_file: Path
-) -> None:
-    await pipecat(server, jfk_file, "deepgram")
-
-
-@proves("OpenAI Realtime", "a turn of a pipeline, by commit", "pipecat-ai")
-async def test_pipecat_hears_what_it_commits(
-    server: RunningServer, jfk_file: Path
-) -> None:
-    await pipecat(server, jfk_file, "openai")
+    said = await run_client("pipecat_client.py", vendor, server.port, jfk_file)
+    assert wrong_words(" ".join(said["finals"])) <= 1

@@ -3,11 +3,13 @@ The unmodified example clients of vosk-server, in all languages that are here.
 
 VOSK_SERVER_CHECKOUT names a checkout of them. What it holds is not ours to copy, and
 without it these tests are skipped; so is each whose language or library is not there.
-The one in Java needs NV_WEBSOCKET_CLIENT_CHECKOUT, the sources of its library, too.
+Those in Java and PHP need the sources of their libraries too, which
+NV_WEBSOCKET_CLIENT_CHECKOUT and WEBSOCKET_PHP_CHECKOUT name.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,28 @@ from tests.e2e.foreign import (
     tool,
 )
 from tests.e2e.test_speech import resampled, wrong_words
-from tests.e2e.tls import tls_front
+from tests.e2e.tls import Front, tls_front
 
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 DEBIANS_GO = Path("/usr/share/gocode")
 """Where Debian's packages of Go libraries are."""
+DEBIANS_LOG = Path("/usr/share/php/Psr/Log/autoload.php")
+"""Of Debian's package php-psr-log, which the library in PHP needs."""
+AUTOLOAD = """<?php
+require_once "{log}";
+spl_autoload_register(function ($name) {{
+    $path = "{library}/lib/" . strtr(substr($name, strlen("WebSocket/")), "\\\\", "/");
+    if (str_starts_with($name, "WebSocket\\\\")) require "$path.php";
+}});
+"""
+"""What Composer, which has no registry here, would write."""
+HOSTS_LIBRARY = "libnss_wrapper.so"
+"""Of Debian's package libnss-wrapper: a hosts file for one process."""
 THEIR_HOST = "api.alphacephei.com"
-"""Written into the client for Node, with `wss:` before it."""
+"""Written into the clients for Node and Mono, with `wss:` before it."""
+HTTPS_PORT = 443
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +104,7 @@ def run_sample(samples: Path, jfk_wav: Path) -> Any:
         "websocket/test.py",
         "client-samples/python/asr-test.py",
         "client-samples/python/asr-test-client.py",
+        "websocket-gpu-batch/test.py",
     ],
 )
 async def test_lock_step_clients_print_the_text(run_sample: Any, script: str) -> None:
@@ -134,10 +150,10 @@ async def test_the_client_in_java_prints_the_text(
     library = checkout("nv-websocket-client") / "src/main/java"
     client = samples / "client-samples/java/src/main/java/VoskClient.java"
     (tmp_path / "test.wav").symlink_to(jfk_wav)
-    sources = [*library.rglob("*.java"), client]
+    sources = [*library.rglob("*.java"), client, SCRIPTS / "Launcher.java"]
     await run_program(tool("javac"), "-nowarn", "-d", tmp_path, *sources)
     java = tool("java")
-    output = await run_program(java, "-cp", tmp_path, "VoskClient", folder=tmp_path)
+    output = await run_program(java, "-cp", tmp_path, "Launcher", folder=tmp_path)
     assert wrong_words(text_of(output)) <= 1
 
 
@@ -179,3 +195,57 @@ async def test_the_client_for_node_prints_the_text(
             folder=telephone_wav.parent,
         )
     assert wrong_words(text_of(output)) <= 2
+
+
+@proves("Vosk", "unmodified asr-test.php, WAV header, without config", "vosk-server")
+async def test_the_client_in_php_prints_the_text(
+    samples: Path, telephone_wav: Path
+) -> None:
+    folder, library = telephone_wav.parent, checkout("websocket-php")
+    autoload = AUTOLOAD.format(log=debians_log(), library=library)
+    (folder / "vendor").mkdir()
+    (folder / "vendor" / "autoload.php").write_text(autoload, "utf-8")
+    script = samples / "client-samples/php/asr-test.php"
+    output = await run_program(tool("php"), script, folder=folder)
+    assert wrong_words(text_of(output)) <= 2
+
+
+@proves("Vosk", "unmodified test.cs for Mono, WAV header, over TLS", "vosk-server")
+async def test_the_client_in_c_sharp_prints_the_text(
+    samples: Path, telephone_wav: Path
+) -> None:
+    folder, client = telephone_wav.parent, telephone_wav.parent / "client.exe"
+    source = samples / "client-samples/csharp/test.cs"
+    trust, mono = tool("cert-sync"), tool("mono")
+    await run_program(tool("mcs"), f"-out:{client}", source)
+    (folder / "hosts").write_text(f"127.0.0.1 {THEIR_HOST}\n", "utf-8")
+    async with https_front(folder) as front:
+        home = {"HOME": str(folder)}
+        await run_program(trust, "--user", front.certificate, environment=home)
+        named = {
+            "LD_PRELOAD": HOSTS_LIBRARY,
+            "NSS_WRAPPER_HOSTS": str(folder / "hosts"),
+        }
+        output = await run_program(
+            mono, client, environment=home | named, folder=folder
+        )
+    assert wrong_words(text_of(output.replace("Result ", ""))) <= 2
+
+
+def debians_log() -> Path:
+    """Return what loads the package; skips a test without it."""
+    if not DEBIANS_LOG.exists():
+        pytest.skip("needs Debian's package php-psr-log")
+    return DEBIANS_LOG
+
+
+@asynccontextmanager
+async def https_front(folder: Path) -> AsyncIterator[Front]:
+    """End TLS where the port cannot be chosen; skips a test where it may not."""
+    async with AsyncExitStack() as stack:
+        entering = tls_front(VOSKS_PORT, folder, THEIR_HOST, port=HTTPS_PORT)
+        try:
+            front = await stack.enter_async_context(entering)
+        except OSError as error:
+            pytest.skip(f"needs port {HTTPS_PORT}: {error}")
+        yield front
