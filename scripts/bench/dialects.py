@@ -104,6 +104,8 @@ async def _started(flags: Sequence[str]) -> tuple[ServerProcess, Ports]:
     wyoming, whisperlive = free_port(), free_port()
     command = [sys.executable, "-m", "whispercpp_ws", "serve", "--port", "0"]
     command += ["--wyoming-port", str(wyoming), "--whisperlive-port", str(whisperlive)]
+    # One client after another: none is to be refused for the load of those before.
+    command += ["--max-load", "1000"]
     with TemporaryDirectory() as folder:
         server = ServerProcess.spawn([*command, *flags], Path(folder, "server.log"))
         found = await server.wait_for(LISTENING)

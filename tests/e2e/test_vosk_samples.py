@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from tests.e2e.compatibility import proves
-from tests.e2e.conftest import VOSKS_PORT, start_on_vosks_port
+from tests.e2e.conftest import VOSKS_PORT, RunningServer, start_on_vosks_port
 from tests.e2e.foreign import (
     MODULES,
     SCRIPTS,
@@ -138,6 +138,22 @@ async def test_a_client_writes_an_srt(run_sample: Any) -> None:
 async def test_a_client_sends_what_ffmpeg_decodes(run_sample: Any) -> None:
     tool("ffmpeg")
     assert wrong_words(text_of(await run_sample("websocket/test_ffmpeg.py"))) <= 1
+
+
+@proves("Vosk", "unmodified test_microphone.py", "vosk-server")
+async def test_a_client_sends_what_its_microphone_hears(
+    server: RunningServer, jfk_file: Path
+) -> None:
+    script = checkout("vosk-server") / "websocket/test_microphone.py"
+    output = await run_program(
+        foreign_python(),
+        *(script, "--uri", f"ws://127.0.0.1:{server.port}"),
+        environment={
+            "PYTHONPATH": str(SCRIPTS / "played"),
+            "SPEECH_FILE": str(jfk_file),
+        },
+    )
+    assert wrong_words(text_of(output)) <= 1
 
 
 # Other languages
