@@ -9,7 +9,7 @@ from tests.e2e.compatibility import proves
 from tests.e2e.conftest import RunningServer
 from tests.e2e.foreign import run_client
 from tests.e2e.test_speech import wrong_words
-from tests.e2e.tls import tls_front
+from tests.e2e.tls import run_over_tls
 
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
@@ -47,13 +47,8 @@ async def test_the_python_client_hears_turns_to_their_end(
 async def test_nodes_client_hears_turns_to_their_end(
     server: RunningServer, jfk_file: Path, tmp_path: Path
 ) -> None:
-    async with tls_front(server.port, tmp_path) as front:
-        said = await run_client(
-            "assemblyai_client.mjs",
-            front.port,
-            jfk_file,
-            environment={"NODE_EXTRA_CA_CERTS": str(front.certificate)},
-        )
+    script = "assemblyai_client.mjs"
+    said = await run_over_tls(script, server.port, tmp_path, jfk_file)
     assert said["begin"]["type"] == "Begin"
     assert "error" not in said
     assert wrong_words(ended(said["turns"], is_formatted=True)) <= 1

@@ -14,7 +14,7 @@ from tests.e2e.conftest import RunningServer
 from tests.e2e.foreign import run_client
 from tests.e2e.speaking import cut
 from tests.e2e.test_speech import resampled, wrong_words
-from tests.e2e.tls import tls_front
+from tests.e2e.tls import run_over_tls
 
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
@@ -113,13 +113,8 @@ def wide_file(jfk_pcm: bytes, tmp_path: Path) -> Path:
 async def test_nodes_package_hears_turns_over_tls(
     server: RunningServer, wide_file: Path, tmp_path: Path
 ) -> None:
-    async with tls_front(server.port, tmp_path) as front:
-        said = await run_client(
-            "openai_realtime_client.mjs",
-            front.port,
-            wide_file,
-            environment={"NODE_EXTRA_CA_CERTS": str(front.certificate)},
-        )
+    script = "openai_realtime_client.mjs"
+    said = await run_over_tls(script, server.port, tmp_path, wide_file)
     completed = [e["transcript"] for e in said["events"] if e["type"] == COMPLETED]
     assert said["code"] == 1000
     assert len(completed) > 1

@@ -13,24 +13,23 @@ from tests.e2e.test_speech import wrong_words
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize(
-    "vendor",
-    [
-        pytest.param(
-            "deepgram",
-            marks=proves(
-                "Deepgram live",
-                "interim and final texts of an agent",
-                "livekit-plugins-deepgram",
-            ),
-        ),
-        pytest.param(
-            "openai",
-            marks=proves(
-                "OpenAI Realtime", "turns of an agent", "livekit-plugins-openai"
-            ),
-        ),
-    ],
+def by_vendor(
+    *, deepgram: pytest.MarkDecorator, openai: pytest.MarkDecorator
+) -> pytest.MarkDecorator:
+    """Run a test for the services of both vendors, each with what it proves."""
+    marks = {"deepgram": deepgram, "openai": openai}
+    return pytest.mark.parametrize(
+        "vendor", [pytest.param(vendor, marks=mark) for vendor, mark in marks.items()]
+    )
+
+
+@by_vendor(
+    deepgram=proves(
+        "Deepgram live",
+        "interim and final texts of an agent",
+        "livekit-plugins-deepgram",
+    ),
+    openai=proves("OpenAI Realtime", "turns of an agent", "livekit-plugins-openai"),
 )
 async def test_livekit_hears_texts_that_change_until_they_settle(
     server: RunningServer, jfk_file: Path, vendor: str
@@ -40,22 +39,9 @@ async def test_livekit_hears_texts_that_change_until_they_settle(
     assert wrong_words(" ".join(said["final_transcript"])) <= 1
 
 
-@pytest.mark.parametrize(
-    "vendor",
-    [
-        pytest.param(
-            "deepgram",
-            marks=proves(
-                "Deepgram live", "a turn of a pipeline, Finalize", "pipecat-ai"
-            ),
-        ),
-        pytest.param(
-            "openai",
-            marks=proves(
-                "OpenAI Realtime", "a turn of a pipeline, by commit", "pipecat-ai"
-            ),
-        ),
-    ],
+@by_vendor(
+    deepgram=proves("Deepgram live", "a turn of a pipeline, Finalize", "pipecat-ai"),
+    openai=proves("OpenAI Realtime", "a turn of a pipeline, by commit", "pipecat-ai"),
 )
 async def test_pipecat_hears_a_turn_that_its_own_voice_detector_ends(
     server: RunningServer, jfk_file: Path, vendor: str

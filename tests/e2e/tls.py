@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.e2e.foreign import run_client
 from tests.e2e.proxy import copy_bytes
 
 
@@ -26,6 +28,15 @@ class Front:
 
     port: int
     certificate: Path
+
+
+async def run_over_tls(
+    script: str, to_port: int, folder: Path, *arguments: object
+) -> Any:
+    """Run a client of Node as `run_client` does, its connections ended in TLS here."""
+    async with tls_front(to_port, folder) as front:
+        trust = {"NODE_EXTRA_CA_CERTS": str(front.certificate)}
+        return await run_client(script, front.port, *arguments, environment=trust)
 
 
 @asynccontextmanager

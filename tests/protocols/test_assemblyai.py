@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import received, replayed, steps_of, transcripts
+from tests.protocols.transcripts import refusals, replayed, steps_of, transcripts
 from whispercpp_ws.errors import (
     AudioTooFast,
     BadMessage,
@@ -212,10 +212,7 @@ MESSAGES = st.text(max_size=30) | st.builds(
 @given(st.lists(MESSAGES | st.binary(max_size=60), max_size=8))
 def test_any_frames_are_taken_or_the_peers_error(frames: list[Any]) -> None:
     dialect = opened()
-    for frame in frames:
-        try:
-            received(dialect, frame)
-        except PeerError as error:
-            (text,) = dialect.send_event(Failed(error))
-            assert json.loads(text)["type"] == "Error"
-            assert dialect.closing(error).code == 3006
+    for error in refusals(dialect, frames):
+        (text,) = dialect.send_event(Failed(error))
+        assert json.loads(text)["type"] == "Error"
+        assert dialect.closing(error).code == 3006

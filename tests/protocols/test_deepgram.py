@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import received, replayed, steps_of, transcripts
+from tests.protocols.transcripts import refusals, replayed, steps_of, transcripts
 from whispercpp_ws.errors import (
     BadMessage,
     EngineCrashed,
@@ -196,10 +196,7 @@ def test_any_frames_are_taken_or_the_peers_error(
     frames: list[Any], has_format: bool
 ) -> None:
     dialect = listening(**RAW) if has_format else listening()
-    for frame in frames:
-        try:
-            received(dialect, frame)
-        except PeerError as error:
-            (text,) = dialect.send_event(Failed(error))
-            assert json.loads(text)["type"] == "Error"
-            assert dialect.closing(error).code == 1008
+    for error in refusals(dialect, frames):
+        (text,) = dialect.send_event(Failed(error))
+        assert json.loads(text)["type"] == "Error"
+        assert dialect.closing(error).code == 1008

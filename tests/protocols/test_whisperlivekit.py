@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import replayed, steps_of, transcripts
+from tests.protocols.transcripts import refusals, replayed, steps_of, transcripts
 from whispercpp_ws.errors import BadMessage, PeerError, Unauthorized
 from whispercpp_ws.events import Failed, Final, Partial, SessionOptions
 from whispercpp_ws.protocols import whisperlivekit
@@ -92,8 +92,5 @@ def test_differences_put_together_are_the_whole(kinds: list[bool]) -> None:
 @given(st.lists(st.binary(max_size=60), max_size=8))
 def test_any_frames_are_taken_or_the_peers_error(frames: list[bytes]) -> None:
     dialect = WhisperLiveKitDialect()
-    for frame in frames:
-        try:
-            dialect.receive_binary(frame)
-        except PeerError as error:
-            assert dialect.send_event(Failed(error))
+    for error in refusals(dialect, frames):
+        assert dialect.send_event(Failed(error))

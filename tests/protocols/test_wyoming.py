@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.transcripts import received, replayed, steps_of, transcripts
-from whispercpp_ws.errors import BadMessage, DecodeFailed, PeerError
+from tests.protocols.transcripts import refusals, replayed, steps_of, transcripts
+from whispercpp_ws.errors import BadMessage, DecodeFailed
 from whispercpp_ws.events import Failed
 from whispercpp_ws.protocols.wyoming import Served, WyomingDialect
 
@@ -68,8 +68,5 @@ EVENTS = st.builds(
 @given(st.lists(EVENTS | st.text(max_size=9) | st.binary(max_size=9), max_size=8))
 def test_any_events_are_taken_or_the_peers_error(frames: list[str | bytes]) -> None:
     dialect = WyomingDialect(SERVED)
-    for frame in frames:
-        try:
-            received(dialect, frame)
-        except PeerError as error:
-            assert dialect.send_event(Failed(error))
+    for error in refusals(dialect, frames):
+        assert dialect.send_event(Failed(error))

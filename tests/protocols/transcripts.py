@@ -10,7 +10,7 @@ bytes, or text of them in hexadecimal digits.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,15 @@ def received(dialect: Dialect, frame: str | bytes) -> list[Input]:
     if isinstance(frame, bytes):
         return dialect.receive_binary(frame)
     return dialect.receive_text(frame)
+
+
+def refusals(dialect: Dialect, frames: Iterable[str | bytes]) -> Iterator[PeerError]:
+    """Give a dialect frames of any kind, and yield what it refuses some with."""
+    for frame in frames:
+        try:
+            received(dialect, frame)
+        except PeerError as error:
+            yield error
 
 
 def replayed(dialect: Dialect, steps: list[Step]) -> list[Step]:
