@@ -77,10 +77,10 @@ bench: $(VENV)/installed-dev
 # Three servers to compare with: two in environments of their own (about 2 GB), with the
 # weights of base, and whisper.cpp's, which is built and needs cmake and a C++ compiler:
 # `make bench BENCH='--server whisper-live'` measures one.
-WHISPER_SERVER := $(BASELINES)/whisper-server/bin/whisper-server
+WHISPER_SERVER_PROGRAM := $(BASELINES)/whisper-server/bin/whisper-server
 bench-baselines: $(BASELINES)/sliding-window/installed \
 		$(BASELINES)/whisper-live/installed $(BASELINES)/base/model.bin \
-		$(WHISPER_SERVER)
+		$(WHISPER_SERVER_PROGRAM)
 	@echo "Ready: make bench BENCH='--server sliding-window'"
 	@echo "       make bench BENCH='--server whisper-live'"
 	@echo "       make bench BENCH='--server whisper-server'"
@@ -127,7 +127,7 @@ compatibility: $(VENV)/installed-dev test-models clients
 	$(BIN)/python -m tests.test_docs
 
 # The instructions and the sources are those of the wheel that libwhisper comes in.
-$(WHISPER_SERVER): | $(VENV)/installed
+$(WHISPER_SERVER_PROGRAM): | $(VENV)/installed
 	@command -v cmake >/dev/null || { \
 		echo 'cmake is needed to build whisper-server; to measure one that is' \
 		"built already: make bench BENCH='--whisper-server PROGRAM'" >&2; exit 1; }

@@ -35,11 +35,28 @@ def proves(dialect: str, feature: str, package: str) -> pytest.MarkDecorator:
     return pytest.mark.proves(dialect, feature, package)
 
 
+Key = tuple[str, str, str]
+"""Dialect, client and feature."""
+
+
 class Recorder:
     """A pytest plugin: one proof for each feature, of all tests that prove it."""
 
     def __init__(self) -> None:
-        self._works: dict[tuple[str, str, str], bool] = {}
+        self._works: dict[Key, bool] = {}
+        self._skipped: set[Key] = set()
+
+    @property
+    def works(self) -> dict[Key, bool]:
+        """What was tried whole; a skipped test leaves its feature untried."""
+        return {k: works for k, works in self._works.items() if k not in self._skipped}
+
+    def note(self, key: Key, when: str, outcome: str) -> None:
+        """Note how a phase of a test went; a skipped one has a teardown that passes."""
+        if outcome == "skipped":
+            self._skipped.add(key)
+        elif outcome == "failed" or when == "call":
+            self._works[key] = self._works.get(key, True) and outcome == "passed"
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
@@ -50,11 +67,7 @@ class Recorder:
         report = outcome.get_result()  # type: ignore[attr-defined]
         for marker in item.iter_markers("proves"):
             dialect, feature, package = marker.args
-            key = (dialect, package, feature)
-            if not report.skipped:
-                self._works[key] = self._works.get(key, True) and report.passed
-            elif report.when == "call":
-                self._works.pop(key, None)
+            self.note((dialect, package, feature), report.when, report.outcome)
 
     def pytest_sessionfinish(self) -> None:
         """Write the file, in an order that does not change."""
@@ -62,7 +75,7 @@ class Recorder:
             (dialect, package, feature): Proof(
                 dialect, package, client_version(package), feature, works
             )
-            for (dialect, package, feature), works in self._works.items()
+            for (dialect, package, feature), works in self.works.items()
         }
         earlier = {(p.dialect, p.client, p.feature): p for p in recorded()}
         proofs = sorted((earlier | tried).values())
