@@ -249,9 +249,9 @@ def _texts(name: str, values: object) -> list[str]:
 
 
 def _prompt(prompt: object, terms: object) -> str:
-    given = [*_texts("prompt", [prompt or ""]), ", ".join(_texts("terms", terms or []))]
-    text = " ".join(part for part in given if part)
-    return text.replace("\0", "")[-MAX_PROMPT_CHARS:]
+    listed = ", ".join(_texts("keyterms_prompt", terms or []))
+    given = [*_texts("prompt", [prompt or ""]), listed]
+    return " ".join(filter(None, given)).replace("\0", "")[-MAX_PROMPT_CHARS:]
 
 
 def _endpoint_ms(silence_ms: int) -> int:
