@@ -14,14 +14,17 @@ from assemblyai.streaming.v3 import (
 
 CHUNK_BYTES = 3200
 """0.1 s."""
-TERMINATE_S = 120.0
-"""A busy machine has all of the audio to decode after its end."""
+PATIENCE_S = 120.0
+"""A busy machine needs more than 1 s to connect, and 5 s for the rest of the text."""
 
 
 def main(port: str, path: str) -> None:
     told: list[dict[str, object]] = []
     options = StreamingClientOptions(
-        api_key="x", api_host=f"ws://127.0.0.1:{port}", terminate_timeout=TERMINATE_S
+        api_key="x",
+        api_host=f"ws://127.0.0.1:{port}",
+        connect_timeout=PATIENCE_S,
+        terminate_timeout=PATIENCE_S,
     )
     client = StreamingClient(options)
     for event in StreamingEvents:
