@@ -3,6 +3,7 @@ import pytest
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.admission import NO_BOUND
 from whispercpp_ws.scheduler.load import FIRST_COST, SHAKY_S, LoadMeter, Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER
 
@@ -62,6 +63,14 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
     meter = LoadMeter(lanes=1, clock=clock)
     assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 1
     with pytest.raises(Overloaded):
+        meter.admit()
+
+
+def test_where_nobody_is_to_be_refused_all_come_in_even_at_the_top() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, most_load=NO_BOUND, clock=clock)
+    assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 2
+    for _ in range(1000):
         meter.admit()
 
 

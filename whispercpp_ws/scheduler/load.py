@@ -7,8 +7,8 @@ from collections.abc import Callable
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
-from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
+from whispercpp_ws.scheduler.admission import MOST_LOAD, NO_BOUND, Admission
+from whispercpp_ws.scheduler.pressure import LADDER, OPEN_LADDER, Ladder, Pressure
 
 
 SHAKY_S = 3.0
@@ -42,7 +42,7 @@ class LoadMeter:
             first_partial_cost=FIRST_PARTIAL_COST,
             most_load=most_load,
         )
-        self._ladder = Ladder()
+        self._ladder = Ladder(LADDER if most_load < NO_BOUND else OPEN_LADDER)
         self._waiting_s: dict[object, float] = {}
         self._subjects: dict[str, str] = {}
         self._died_s = -math.inf
