@@ -155,7 +155,9 @@ async def decoding(
     Gives what decodes, and the models among it that may be changed. Raises SpeechError.
     """
     async with AsyncExitStack() as stack:
-        fleet = ModelFleet(_starter(config, final), load=load)
+        fleet = ModelFleet(
+            _starter(config, final), load=load, has_partials=partial is None
+        )
         stack.push_async_callback(fleet.aclose)
         await fleet.use(final.model)
         if config.unload_idle_s:
@@ -165,6 +167,8 @@ async def decoding(
         else:
             host = await EngineHost.start(partial)
             stack.push_async_callback(host.aclose)
+            if load is not None:
+                load.note_partial_model(host.info)
             partials = Scheduler(host, load=load)
             yield TwoPassScheduler(final=fleet, partial=partials, load=load), fleet
 

@@ -56,8 +56,22 @@ class Admission:
         self._share = 1.0
         """Of newcomers who are expected to speak."""
         self._came = 0
-        self._final_cost = first_cost
-        self._partial_cost = first_partial_cost
+        self._final_cost = self._first_final_cost = first_cost
+        self._partial_cost = self._first_partial_cost = first_partial_cost
+
+    def note_final_model(self, first_cost: float) -> None:
+        """
+        Take what finals are taken to cost from now on, until some have spoken.
+
+        What was learned of the model before is kept, as far as the two may be compared.
+        """
+        self._final_cost *= first_cost / self._first_final_cost
+        self._first_final_cost = first_cost
+
+    def note_partial_model(self, first_cost: float) -> None:
+        """Take the same of partials."""
+        self._partial_cost *= first_cost / self._first_partial_cost
+        self._first_partial_cost = first_cost
 
     def note_admitted(self, *, now_s: float) -> int:
         """

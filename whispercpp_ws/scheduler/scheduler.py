@@ -15,6 +15,7 @@ from whispercpp_ws.scheduler.cost import (
     PARTIAL_THREADS,
     THREADS_GAIN,
     CostModel,
+    first_frame_s,
     frames_of,
 )
 from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
@@ -63,7 +64,7 @@ class Scheduler:
     ) -> None:
         self._host = host
         self._load = load
-        self._cost = CostModel()
+        self._cost = CostModel(frame_s=first_frame_s(host.info))
         self._clock = clock
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
