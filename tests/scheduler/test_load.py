@@ -5,12 +5,12 @@ from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.admission import NO_BOUND
+from whispercpp_ws.scheduler.deaths import SHAKY_S
 from whispercpp_ws.scheduler.load import (
     FIRST_COST,
     FIRST_PARTIAL_COST,
     LEAST_FIRST_COST,
     MOST_FIRST_COST,
-    SHAKY_S,
     LoadMeter,
     Unloaded,
 )
@@ -149,13 +149,16 @@ def test_what_shed_partials_would_cost_is_not_forgotten() -> None:
     assert meter._admission.speaker_cost == pytest.approx(before, rel=0.05)
 
 
-def test_after_an_engine_died_only_finals_are_decoded_for_a_while() -> None:
+def test_after_an_engine_died_twice_only_finals_are_decoded_for_a_while() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
     meter.note_death()
+    assert meter.pressure == LADDER[0]
+    clock.now_s = 2.0
+    meter.note_death()
     assert (meter.pressure.partial_share, meter.pressure.speculates) == (0.0, False)
     assert meter.pressure.admits
-    clock.now_s = SHAKY_S
+    clock.now_s = 2.0 + SHAKY_S
     assert meter.pressure == LADDER[0]
 
 

@@ -1,6 +1,5 @@
 """How loaded the lanes are: who may come in, and what is given up for the others."""
 
-import math
 import time
 from collections.abc import Callable
 
@@ -10,13 +9,12 @@ from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.admission import MOST_LOAD, NO_BOUND, Admission
 from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME, first_frame_s
+from whispercpp_ws.scheduler.deaths import Deaths
 from whispercpp_ws.scheduler.pressure import LADDER, OPEN_LADDER, Ladder, Pressure
 
 
-SHAKY_S = 3.0
-"""After an engine died, for which it may die again: what can be done without is."""
 SHAKEN = next(rung for rung in LADDER if rung.name == "no_partials")
-"""Then a new engine is up for finals only, which have waited for it."""
+"""While an engine dies again and again: it is up for finals only."""
 FINAL_FRAMES = 125
 """Encoder frames for each second of speech that finals are taken to decode before any
 has spoken: base on a 2-core VM takes 0.25 lanes. What is measured replaces it within a
@@ -56,7 +54,7 @@ class LoadMeter:
         self._ladder = Ladder(LADDER if most_load < NO_BOUND else OPEN_LADDER)
         self._waiting_s: dict[object, float] = {}
         self._subjects: dict[str, str] = {}
-        self._died_s = -math.inf
+        self._deaths = Deaths()
 
     @property
     def pressure(self) -> Pressure:
@@ -64,7 +62,7 @@ class LoadMeter:
         wait_s = sum(self._waiting_s.values()) / self._lanes
         now_s = self._clock()
         pressure = self._ladder.observe(wait_s, now_s=now_s)
-        if now_s - self._died_s < SHAKY_S:
+        if self._deaths.are_expected(now_s):
             pressure = max(pressure, SHAKEN, key=lambda rung: rung.level)
         if self._metrics is not None:
             self._metrics.pressure.set(pressure.level)
@@ -110,7 +108,7 @@ class LoadMeter:
 
     def note_death(self) -> None:
         """Take that an engine died under a decode."""
-        self._died_s = self._clock()
+        self._deaths.note(self._clock())
 
     def note_work(self, seconds: float, priority: Priority) -> None:
         """Take what a decode took, in lane time."""
