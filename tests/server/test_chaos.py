@@ -36,7 +36,7 @@ LIMITS = HostLimits(
     first_backoff_s=0.01, heartbeat=Heartbeat(every_s=0.05, silence_s=1.0)
 )
 
-STRANGE = (
+STRANGE: tuple[str | bytes, ...] = (
     *("nonsense", "[" * 100_000, '{"op":"start","rate":1e308}', "{" + '"a":{' * 5_000),
     *('{"op":"start","model":"../../etc/passwd"}', '{"op":"\\ud800"}'),
     *(b"\xff" * 4_096, bytes((1 << 20) + 2), bytes(641)),
