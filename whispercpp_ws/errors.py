@@ -25,6 +25,7 @@ Every error of the package, in one tree.
     │   ├── DecodeTimedOut
     │   ├── Overloaded
     │   ├── QuotaReached          one token's subject has too many sessions
+    │   ├── UploadNotKept         the disk is full
     │   ├── Superseded            a newer decode of the same session took its place
     │   └── Draining
     ├── EngineError               the engine cannot do what was asked
@@ -244,6 +245,13 @@ class QuotaReached(ServiceError):
     code = "quota"
     http_status = 429
     close_code = 4429
+
+
+class UploadNotKept(ServiceError):
+    """Raised when the disk cannot hold a file that is uploaded."""
+
+    code = "upload_not_kept"
+    http_status = 507
 
 
 class Superseded(ServiceError):

@@ -27,6 +27,7 @@ from whispercpp_ws.errors import (
     SpeechError,
     Unauthorized,
     UnknownModel,
+    UnknownSession,
 )
 from whispercpp_ws.events import AudioFormat, Ended, Event, Final, Ready, SessionOptions
 
@@ -268,3 +269,58 @@ async def test_audio_that_is_no_longer_kept_cannot_be_replayed(
                 await client.send_audio(bytes(60))
             with pytest.raises(SpeechError, match="after 0 s is no longer kept"):
                 [message async for message in client]
+
+
+UNKNOWN = (
+    '{"type":"error","code":"unknown_session","message":"resume: gone",'
+    '"retryable":false}'
+)
+ANEW = READY.replace('"s1"', '"s2"')
+
+
+def acknowledge_and_break_off(*texts: str) -> Script:
+    """Take all there is, confirm some of it, and reset the connection."""
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await socket.send_str(texts[0])
+        await received_until_end(socket)
+        for text in texts[1:]:
+            await socket.send_str(text)
+        assert socket._req is not None
+        assert socket._req.transport is not None
+        socket._req.transport.close()
+
+    return script
+
+
+async def test_a_server_that_lost_the_session_gets_what_has_no_final_in_a_new_one() -> (
+    None
+):
+    said: list[Any] = []
+    notes: list[str] = []
+    handler = in_turn(
+        # All up to 1.5 s has a final, whose acknowledgement did not come.
+        break_off(READY, FINAL, frames=3),
+        break_off(UNKNOWN),
+        acknowledge_and_break_off(ANEW, FINAL, ACK),
+        go_on(said, ANEW.replace('"offset":0', '"offset":0.001'), FINAL, END),
+    )
+    second = bytes([1, 2]) * 8_000
+    async with serving_http(handler) as url:
+        events = await events_of(url, second, second, notes=notes)
+    # Of the two seconds half of one is due, but for the millisecond that is confirmed.
+    assert said[0].items() >= {"resume": "s2", "offset": 0.001}.items()
+    assert sum(len(frame) for frame in said if isinstance(frame, bytes)) == 8_000 - 16
+    told = [(e.utterance, e.start_s, e.end_s) for e in events if isinstance(e, Final)]
+    assert told == [(1, 0.5, 1.5), (2, 2.0, 3.0)]
+    assert events[-1] == Ended(3.5, 2)
+    assert len([e for e in events if isinstance(e, Ready)]) == 1
+    assert "a new session goes on at 1.5 s" in " ".join(notes)
+    assert notes[-1] == "connected again; the server goes on at 1.5 s"
+
+
+async def test_a_session_that_is_lost_before_it_began_is_no_loop() -> None:
+    async with serving_http(in_turn(break_off(), break_off(UNKNOWN))) as url:
+        with pytest.raises(UnknownSession):
+            await events_of(url)

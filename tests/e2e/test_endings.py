@@ -44,6 +44,29 @@ async def test_sigterm_gives_every_open_stream_its_finals_and_1001(
     assert await asyncio.to_thread(scripted_server.process.wait, 25) == 0
 
 
+async def test_a_second_signal_ends_it_though_an_engine_is_frozen(
+    jfk_pcm: bytes, tmp_path: Path
+) -> None:
+    starting = start_server(tmp_path, "--engine", "scripted", "--drain", "600")
+    server = next(starting)
+    (host,) = server.engine_hosts()
+    host.suspend()
+    async with aiohttp.ClientSession() as http:
+        socket = await http.ws_connect(server.url)
+        await socket.send_json(START)
+        await socket.send_bytes(jfk_pcm[:48_000])
+        assert json.loads(await socket.receive_str())["type"] == "ready"
+        server.process.terminate()
+        ready = f"http://127.0.0.1:{server.port}/health/ready"
+        while (await http.get(ready)).status == 200:
+            pass
+        server.process.terminate()
+        # It says by its status that a session was cut.
+        assert await asyncio.to_thread(server.process.wait, 20) == 1
+    assert not host.is_running()
+    assert list(starting) == []
+
+
 async def test_the_stream_command_says_when_it_loses_and_finds_the_server(
     scripted_server: RunningServer, jfk_wav: Path
 ) -> None:

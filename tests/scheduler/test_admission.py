@@ -168,6 +168,23 @@ def test_whoever_is_let_in_together_stays_below_the_bound(
     assert len(admitted) * (final + partial) / 2 <= MOST_LOAD + 0.01
 
 
+def test_a_faster_model_makes_speakers_cheaper_at_once() -> None:
+    admission = Admission(lanes=1, first_cost=0.4, first_partial_cost=0.3)
+    admission.note_admitted(now_s=0.0)
+    assert not admission.fits(now_s=0.0)
+    admission.note_final_model(0.1)
+    admission.note_partial_model(0.1)
+    assert admission.speaker_cost == pytest.approx(0.2)
+    assert admission.fits(now_s=0.0)
+
+
+def test_what_was_learned_of_a_model_is_carried_over_to_the_next() -> None:
+    admission = Admission(lanes=2, first_cost=0.4)
+    speak(admission, 1, cost=0.2, seconds=600)
+    admission.note_final_model(0.1)
+    assert admission.speaker_cost == pytest.approx(0.05, rel=0.05)
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["admit", "work", "a", "b", "c"]),

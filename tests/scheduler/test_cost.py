@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority
-from whispercpp_ws.scheduler.cost import ENOUGH, CostModel, frames_of, limit_s
+from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.scheduler.cost import (
+    ENOUGH,
+    FIRST_S_PER_FRAME,
+    MOST_S_PER_FRAME,
+    CostModel,
+    first_frame_s,
+    frames_of,
+    limit_s,
+)
 
 
 FRAMES = st.integers(1, 3000)
@@ -72,6 +81,20 @@ def test_a_decode_hangs_after_thrice_the_slowest_within_bounds(
     cost = learned(500, taken_s, times)
     found = limit_s(cost, 500, lowest_s=10.0, highest_s=60.0)
     assert found == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    ("warm_up_s", "expected_s"),
+    [(0.0, FIRST_S_PER_FRAME), (0.0016, 0.002), (9.0, MOST_S_PER_FRAME)],
+)
+def test_before_anything_ran_the_warm_up_tells_what_decodes_take(
+    warm_up_s: float, expected_s: float
+) -> None:
+    frame_s = first_frame_s(EngineInfo("gated", "m", ("en",), 1, warm_up_s))
+    cost = CostModel(frame_s=frame_s)
+    assert cost.expected_s(300) == pytest.approx(300 * expected_s)
+    cost.learn(300, 0.1)
+    assert cost.expected_s(300) == pytest.approx(0.1)
 
 
 def test_telling_the_language_costs_a_second_encode() -> None:

@@ -17,6 +17,7 @@ from whispercpp_ws.errors import (
 )
 from whispercpp_ws.scheduler import fleet
 from whispercpp_ws.scheduler.fleet import ClosableHost, LoadedModel, ModelFleet
+from whispercpp_ws.scheduler.load import FIRST_COST, FIRST_PARTIAL_COST, LoadMeter
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -260,3 +261,22 @@ async def test_a_model_that_nobody_uses_is_unloaded_and_the_default_is_not(
     assert not shelf.hosts["base-q8_0"].is_closed
     await shelf.fleet.aclose()
     assert shelf.hosts["base-q8_0"].is_closed
+
+
+@pytest.mark.parametrize("has_partials", [True, False])
+async def test_a_new_default_tells_what_speakers_cost_before_anybody_has_spoken(
+    *, has_partials: bool
+) -> None:
+    load = LoadMeter(lanes=1)
+
+    async def start(name: str) -> ClosableHost:
+        host = NamedHost(name)
+        host.info = replace(host.info, frame_s=0.0001)
+        return host
+
+    fleet = ModelFleet(start, load=load, has_partials=has_partials)
+    await fleet.load("tiny")
+    before = load._admission.speaker_cost
+    await fleet.use("tiny")
+    gone = FIRST_COST + FIRST_PARTIAL_COST * has_partials
+    assert load._admission.speaker_cost == pytest.approx(before - gone, abs=0.07)

@@ -71,6 +71,17 @@ def test_a_host_says_what_it_loaded_then_answers_each_decode() -> None:
     assert answers == {7: "one two", 8: "one"}
 
 
+@pytest.mark.parametrize(("warm_up", "expected_s"), [(True, 0.001), (False, 0.0)])
+def test_the_fastest_warm_up_tells_how_fast_the_engine_is(
+    monkeypatch: pytest.MonkeyPatch, expected_s: float, *, warm_up: bool
+) -> None:
+    taken_s = iter([0.002, 0.001])
+    monkeypatch.setattr(ScriptedLane, "warm_up", lambda lane: next(taken_s))
+    _, [ready] = served(Load(replace(SPEC, warm_up=warm_up)))
+    assert isinstance(ready, Ready)
+    assert ready.info.frame_s == expected_s
+
+
 def test_a_host_that_is_not_told_what_to_load_ends() -> None:
     assert served() == (2, [])
     assert served(decode(1)) == (2, [])
@@ -130,7 +141,6 @@ def wait_for_cancel(
 def test_a_decode_that_runs_is_told_that_nobody_wants_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(host_process, "warm_up", lambda lane: None)
     monkeypatch.setattr(ScriptedLane, "decode", wait_for_cancel)
     _, sent = served(Load(replace(SPEC, lanes=1)), decode(1), Cancel(1), Cancel(9))
     assert sent[1:] == [Refused(1, "superseded", "the decode was cancelled")]

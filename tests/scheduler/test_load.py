@@ -1,9 +1,19 @@
 import pytest
 
 from whispercpp_ws.decoding import Priority
+from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.load import FIRST_COST, SHAKY_S, LoadMeter, Unloaded
+from whispercpp_ws.scheduler.admission import NO_BOUND
+from whispercpp_ws.scheduler.deaths import SHAKY_S
+from whispercpp_ws.scheduler.load import (
+    FIRST_COST,
+    FIRST_PARTIAL_COST,
+    LEAST_FIRST_COST,
+    MOST_FIRST_COST,
+    LoadMeter,
+    Unloaded,
+)
 from whispercpp_ws.scheduler.pressure import LADDER
 
 
@@ -48,6 +58,50 @@ def test_work_makes_sessions_dearer() -> None:
     meter.admit()
 
 
+def model(frame_s: float) -> EngineInfo:
+    return EngineInfo("gated", "m", ("en",), 1, frame_s)
+
+
+def test_on_a_fast_machine_a_second_speaker_comes_in_before_anybody_has_spoken() -> (
+    None
+):
+    slow, fast = (LoadMeter(lanes=1, clock=Clock()) for _ in range(2))
+    fast.note_final_model(model(0.0004))
+    fast.note_partial_model(model(0.0004))
+    for meter in (slow, fast):
+        meter.admit()
+    with pytest.raises(Overloaded):
+        slow.admit()
+    fast.admit()
+
+
+@pytest.mark.parametrize(
+    ("frame_s", "least", "most"),
+    [
+        (0.0, FIRST_COST, FIRST_COST + FIRST_PARTIAL_COST),
+        (0.0015, 0.5, 0.56),
+        (1e-9, LEAST_FIRST_COST, 3 * LEAST_FIRST_COST),
+        (60.0, 1.0, MOST_FIRST_COST + FIRST_PARTIAL_COST),
+    ],
+)
+def test_what_a_warm_up_tells_is_bounded(
+    frame_s: float, least: float, most: float
+) -> None:
+    meter = LoadMeter(lanes=1)
+    meter.note_final_model(model(frame_s))
+    meter.note_partial_model(model(frame_s))
+    assert least <= meter._admission.speaker_cost <= most
+
+
+def test_a_slow_warm_up_is_forgotten_when_people_have_spoken() -> None:
+    meter = LoadMeter(lanes=2, clock=Clock())
+    meter.note_final_model(model(0.05))
+    for _ in range(600):
+        meter.note_audio("a", 1.0, is_speech=True)
+        meter.note_work(0.2, Priority.FINAL)
+    assert meter._admission.speaker_cost == pytest.approx(0.2, rel=0.05)
+
+
 def test_the_queues_of_both_models_press_together() -> None:
     clock, metrics = Clock(), Metrics()
     meter = LoadMeter(lanes=1, metrics=metrics, clock=clock)
@@ -62,6 +116,14 @@ def test_at_the_top_of_the_ladder_nobody_comes_in() -> None:
     meter = LoadMeter(lanes=1, clock=clock)
     assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 1
     with pytest.raises(Overloaded):
+        meter.admit()
+
+
+def test_where_nobody_is_to_be_refused_all_come_in_even_at_the_top() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=1, most_load=NO_BOUND, clock=clock)
+    assert pressed(meter, clock, 9.0, 60.0) == len(LADDER) - 2
+    for _ in range(1000):
         meter.admit()
 
 
@@ -87,13 +149,16 @@ def test_what_shed_partials_would_cost_is_not_forgotten() -> None:
     assert meter._admission.speaker_cost == pytest.approx(before, rel=0.05)
 
 
-def test_after_an_engine_died_only_finals_are_decoded_for_a_while() -> None:
+def test_after_an_engine_died_twice_only_finals_are_decoded_for_a_while() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=1, clock=clock)
     meter.note_death()
+    assert meter.pressure == LADDER[0]
+    clock.now_s = 2.0
+    meter.note_death()
     assert (meter.pressure.partial_share, meter.pressure.speculates) == (0.0, False)
     assert meter.pressure.admits
-    clock.now_s = SHAKY_S
+    clock.now_s = 2.0 + SHAKY_S
     assert meter.pressure == LADDER[0]
 
 

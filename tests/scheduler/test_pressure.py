@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whispercpp_ws.scheduler.pressure import HOLD_S, LADDER, Ladder
+from whispercpp_ws.scheduler.pressure import HOLD_S, LADDER, OPEN_LADDER, Ladder
 
 
 def levels(ladder: Ladder, wait_s: float, *, since_s: float, until_s: float) -> int:
@@ -26,6 +26,13 @@ def test_overload_climbs_rung_by_rung_and_relief_descends() -> None:
     assert levels(ladder, 3.0, since_s=0, until_s=3) == 1
     assert levels(ladder, 3.0, since_s=3, until_s=5) == 2
     assert levels(ladder, 3.0, since_s=5, until_s=100) == len(LADDER) - 1
+    assert levels(ladder, 0.0, since_s=100, until_s=200) == 0
+
+
+def test_a_ladder_that_refuses_nobody_ends_one_rung_lower() -> None:
+    ladder = Ladder(OPEN_LADDER)
+    assert levels(ladder, 3.0, since_s=0, until_s=100) == len(LADDER) - 2
+    assert ladder.pressure.name == "small_finals"
     assert levels(ladder, 0.0, since_s=100, until_s=200) == 0
 
 

@@ -8,7 +8,8 @@ from tests.scheduler.gated import GatedHost, request, settle
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.errors import EngineCrashed, Overloaded, Superseded
 from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
-from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
+from whispercpp_ws.scheduler.deaths import SHAKY_S
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
@@ -321,14 +322,31 @@ async def test_a_caller_that_left_does_not_hold_its_place(outcome: str) -> None:
     assert host.started == [1]
 
 
-async def test_after_an_engine_died_decodes_run_one_by_one_on_all_threads() -> None:
-    host, now_s = GatedHost(lanes=2), 0.0
-    scheduler = Scheduler(host, clock=lambda: now_s)
-    died = asyncio.create_task(scheduler.decode("a", request(0)))
-    await settle()
-    host.gates[0].set_exception(EngineCrashed("killed"))
+async def killed_during(scheduler: Scheduler, host: GatedHost, request_id: int) -> None:
+    died = await ask(scheduler, "a", request(request_id))
+    host.gates[request_id].set_exception(EngineCrashed("killed"))
     with pytest.raises(EngineCrashed):
         await died
+
+
+async def test_after_one_death_decodes_run_side_by_side_as_before() -> None:
+    host = GatedHost(lanes=2)
+    scheduler = Scheduler(host)
+    await killed_during(scheduler, host, 0)
+    tasks = [await ask(scheduler, str(number), request(number)) for number in (1, 2)]
+    assert host.started == [0, 1, 2]
+    for number in (1, 2):
+        host.finish(number)
+    await asyncio.gather(*tasks)
+
+
+async def test_after_two_deaths_decodes_run_one_by_one_on_all_threads() -> None:
+    host, now_s = GatedHost(lanes=2), 0.0
+    scheduler = Scheduler(host, clock=lambda: now_s)
+    await killed_during(scheduler, host, -1)
+    now_s = 2.0
+    await killed_during(scheduler, host, 0)
+    host.started.remove(-1)
     tasks = [
         asyncio.create_task(scheduler.decode(str(number), request(number)))
         for number in (1, 2, 3, 4)
@@ -338,7 +356,7 @@ async def test_after_an_engine_died_decodes_run_one_by_one_on_all_threads() -> N
     host.finish(1)
     await settle()
     assert (host.started, host.threads[2]) == ([0, 1, 2], 2)
-    now_s = SHAKY_S
+    now_s = 2.0 + SHAKY_S
     host.finish(2)
     await settle()
     assert (host.started, host.threads[3]) == ([0, 1, 2, 3, 4], 1)

@@ -1,4 +1,9 @@
-"""Engines die, freeze and are swapped while clients stream; every word arrives."""
+"""
+What can go wrong does, while clients stream; every word arrives.
+
+Engines die, freeze and are swapped, corrupt models are loaded, strangers send what is
+no message and vanish.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientWebSocketResponse
@@ -14,6 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from tests.server.peers import Site, finals, rest, start
 from whispercpp_ws.config import Config
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.errors import BadModelFile
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.child import Heartbeat
 from whispercpp_ws.scheduler.fleet import ModelFleet
@@ -29,6 +36,13 @@ LIMITS = HostLimits(
     first_backoff_s=0.01, heartbeat=Heartbeat(every_s=0.05, silence_s=1.0)
 )
 
+STRANGE: tuple[str | bytes, ...] = (
+    *("nonsense", "[" * 100_000, '{"op":"start","rate":1e308}', "{" + '"a":{' * 5_000),
+    *('{"op":"start","model":"../../etc/passwd"}', '{"op":"\\ud800"}'),
+    *(b"\xff" * 4_096, bytes((1 << 20) + 2), bytes(641)),
+)
+"""What is no message, and audio that is NaN, too large a frame, or cut in a sample."""
+
 Disturb = Callable[[], Awaitable[None]]
 
 
@@ -40,8 +54,13 @@ class Stage:
         self.fleet = ModelFleet(self._start)
         self.swaps: list[asyncio.Task[EngineInfo]] = []
         self.site: Site
+        self.folder: Path
 
     async def _start(self, name: str) -> EngineHost:
+        if name == "corrupt":
+            # A whisper file of six bytes, read by a process of its own.
+            spec = HostSpec("whispercpp", name, str(self.folder / "corrupt.bin"))
+            return await EngineHost.start(spec)
         self.host = await EngineHost.start(HostSpec("scripted", name), limits=LIMITS)
         return self.host
 
@@ -56,6 +75,30 @@ class Stage:
         name = "b" if len(self.swaps) % 2 == 0 else "a"
         self.swaps.append(asyncio.create_task(self.fleet.use(name)))
 
+    async def corrupt(self) -> None:
+        """Begin to load a file that is no model."""
+        (self.folder / "corrupt.bin").write_bytes(b"lmgg\0\0")
+        with pytest.raises(BadModelFile):
+            await self.fleet.load("corrupt")
+
+    async def strange(self) -> None:
+        """Let strangers send what is no message; each is told, or breaks off."""
+        for number, sent in enumerate(STRANGE):
+            socket = await self.site.connect()
+            if isinstance(sent, str):
+                await socket.send_str(sent)
+            else:
+                await start(socket, format="f32le")
+                await socket.send_bytes(sent)
+                with contextlib.suppress(ConnectionError):
+                    await socket.send_json({"op": "end"})
+            if number % 3:
+                assert (await rest(socket))[-1]["type"] == "error"
+            else:
+                connection = socket._response.connection
+                assert connection is not None and connection.transport is not None
+                connection.transport.abort()
+
     async def _signal(self, number: signal.Signals) -> None:
         """Hit a process that is up, as often as the engine comes back."""
         await self.host._up.wait()
@@ -65,8 +108,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage() -> AsyncIterator[Stage]:
+async def on_stage(folder: Path) -> AsyncIterator[Stage]:
     stage = Stage()
+    stage.folder = folder
     await stage.fleet.use("a")
     app = create_app(Config(), stage.fleet, Metrics(), models=stage.fleet)
     async with TestClient(TestServer(app)) as client:
@@ -98,18 +142,28 @@ async def heard(socket: ClientWebSocketResponse) -> list[str]:
 
 
 @pytest.fixture
-async def undisturbed(jfk_pcm: bytes) -> list[list[str]]:
-    async with on_stage() as stage:
+async def undisturbed(jfk_pcm: bytes, tmp_path: Path) -> list[list[str]]:
+    async with on_stage(tmp_path) as stage:
         return await said(stage, jfk_pcm, None)
 
 
 @pytest.mark.parametrize("what", ["kill", "freeze", "swap"])
-async def test_no_word_is_lost_or_doubled(
-    jfk_pcm: bytes, undisturbed: list[list[str]], what: str
+async def test_no_word_is_lost_or_doubled_by_what_befalls_engines(
+    jfk_pcm: bytes, undisturbed: list[list[str]], tmp_path: Path, what: str
 ) -> None:
     assert all(undisturbed)
-    async with on_stage() as stage:
+    async with on_stage(tmp_path) as stage:
         first = stage.host.pid
         assert await said(stage, jfk_pcm, getattr(stage, what)) == undisturbed
         await asyncio.gather(*stage.swaps)
         assert stage.host.pid != first
+
+
+@pytest.mark.parametrize("what", ["corrupt", "strange"])
+async def test_no_word_is_lost_or_doubled_by_what_is_sent_or_loaded(
+    jfk_pcm: bytes, undisturbed: list[list[str]], tmp_path: Path, what: str
+) -> None:
+    async with on_stage(tmp_path) as stage:
+        first = stage.host.pid
+        assert await said(stage, jfk_pcm, getattr(stage, what)) == undisturbed
+        assert stage.host.pid == first

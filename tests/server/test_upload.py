@@ -1,13 +1,18 @@
 """Forms and files that come slowly."""
 
 import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import FormData, web
+from aiohttp.test_utils import TestClient, TestServer
 
 from whispercpp_ws.config import ListenConfig
-from whispercpp_ws.errors import PeerError, SessionIdle
+from whispercpp_ws.errors import PeerError, SessionIdle, UploadNotKept
 from whispercpp_ws.server.run import listening
 from whispercpp_ws.server.upload import saved_body, uploaded
 
@@ -57,3 +62,46 @@ async def test_a_body_that_never_ends_is_given_up(reader: Any) -> None:
 @pytest.mark.parametrize("reader", [uploaded, saved_body])
 async def test_a_peer_that_leaves_is_no_defect(reader: Any) -> None:
     assert "a part of it" in str(await read_in_part(reader, leaves=True))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
+@pytest.mark.parametrize("reader", [uploaded, saved_body])
+async def test_a_full_disk_is_not_the_peers_fault(
+    reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "upload").symlink_to("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **_: at(tmp_path))
+    assert "No space left" in str(await read_whole(reader))
+
+
+@pytest.mark.parametrize("reader", [uploaded, saved_body])
+async def test_a_disk_on_which_no_folder_can_be_made_is_said_to_be_full(
+    reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert "cannot be kept" in str(await read_whole(reader))
+
+
+@contextmanager
+def at(folder: Path) -> Iterator[str]:
+    yield str(folder)
+
+
+async def read_whole(reader: Any) -> UploadNotKept:
+    """Return the error of an upload that comes whole."""
+    caught: list[UploadNotKept] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        with pytest.raises(UploadNotKept) as info:
+            async with reader(request, max_bytes=999):
+                pass
+        caught.append(info.value)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    form = FormData(quote_fields=False)
+    form.add_field("file", b"speech", filename="a")
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.post("/", data=form)).status == 200
+    return caught[0]

@@ -63,6 +63,19 @@ async def test_an_idle_session_ends_after_its_finals(
     assert messages[-1]["code"] == "idle"
 
 
+async def test_a_peer_that_answers_no_ping_is_let_go_and_its_session_kept(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site(limited(heartbeat_s=0.2))
+    # It is there, reads what comes, and sends not even a pong.
+    socket = await site.connect(autoping=False)
+    await start(socket, lang="en")
+    await socket.send_bytes(speech[:48_000])
+    async with asyncio.timeout(5):
+        await site.shared.all_left.wait()
+    assert len(site.shared.sessions.kept) == 1
+
+
 async def test_a_session_has_a_longest_length(
     make_site: MakeSite, speech: bytes
 ) -> None:

@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 
 from whispercpp_ws.errors import BadAudio
 from whispercpp_ws.events import AudioFormat, Encoding
-from whispercpp_ws.session.audio import PcmReader, SampleBuffer, decode_pcm
+from whispercpp_ws.session.audio import (
+    ROOM_SAMPLES,
+    PcmReader,
+    SampleBuffer,
+    decode_pcm,
+)
 
 
 RAMP = np.arange(-1000, 1000, dtype="<i2")
@@ -88,6 +93,15 @@ def test_a_buffer_keeps_samples_at_their_positions(sizes: list[int]) -> None:
         held = buffer.slice(max(keep, buffer.first), buffer.end)
         expected = np.arange(max(keep, buffer.first), buffer.end, dtype=np.float32)
         assert np.array_equal(held, expected)
+
+
+@pytest.mark.parametrize("block", [320, 47, 2_500])
+def test_a_buffer_takes_hardly_more_memory_than_what_it_holds(block: int) -> None:
+    buffer = SampleBuffer()
+    for _ in range(300):
+        buffer.append(np.zeros(block, np.float32))
+        buffer.forget(buffer.end - 6_400)
+    assert len(buffer._store) <= 6_400 + max(block, ROOM_SAMPLES) + ROOM_SAMPLES
 
 
 def test_a_buffer_that_forgets_stays_small() -> None:

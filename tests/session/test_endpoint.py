@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whispercpp_ws.decoding import SAMPLE_RATE
-from whispercpp_ws.session.endpoint import Endpointer, Signal
+from whispercpp_ws.session.endpoint import HYSTERESIS_FRAMES, Endpointer, Signal
 from whispercpp_ws.session.phases import Input, Phase
 from whispercpp_ws.session.tuning import Tuning
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceFrame
@@ -85,6 +85,14 @@ def test_without_a_pause_it_is_cut_at_its_quietest_frame() -> None:
     assert feed(listener, VOICE, 1.5) == [Signal.CUT]
     assert listener.cut_at == 4 * SAMPLE_RATE
     assert listener.span.start == 4 * SAMPLE_RATE
+
+
+def test_of_frames_before_an_utterance_hardly_any_are_remembered() -> None:
+    listener = endpointer()
+    feed(listener, VOICE, 4)
+    assert len(listener._history) == 200
+    feed(listener, SILENCE, 2)
+    assert len(listener._history) == HYSTERESIS_FRAMES
 
 
 def test_a_held_utterance_stays_open_through_silence_until_the_flush() -> None:

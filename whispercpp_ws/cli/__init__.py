@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"whispercpp-ws: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, USAGE_ERRORS) else EXIT_FAILED
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -88,6 +88,6 @@ def _add(
     importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
 
 
-def _forget_stdout() -> None:
-    """Let the interpreter's last flush succeed after `| head` closed the pipe."""
+def forget_stdout() -> None:
+    """Let the interpreter's last flush succeed after `| head`, or on a full disk."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from whispercpp_ws.access.listen import check_listen
+from whispercpp_ws.cli import forget_stdout
 from whispercpp_ws.cli.loading import fetched_model, fetched_vad
 from whispercpp_ws.cli.settings import (
     Subparsers,
@@ -125,7 +127,7 @@ def default_partial_lanes() -> int:
 async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bool:
     """Run the server until a signal; returns whether every session got its finals."""
     names = " and ".join(spec.model for spec in (final, partial) if spec)
-    print(f"Loading {names} ...", flush=True)
+    say(f"Loading {names} ...")
     metrics = Metrics()
     load = LoadMeter(
         lanes=final.lanes, most_load=config.limits.max_load, metrics=metrics
@@ -135,11 +137,21 @@ async def serve(config: Config, final: HostSpec, partial: HostSpec | None) -> bo
 
         def greet(port: int) -> None:
             address = Address(config.listen.host, port)
-            print(greeting(address, decoder.info, decoder.partial_info), flush=True)
+            say(greeting(address, decoder.info, decoder.partial_info))
 
         finished = await run_app(app, config.listen, on_listening=greet)
-    print("Stopped." if finished else "Stopped; some sessions were cut.", flush=True)
+    say("Stopped." if finished else "Stopped; some sessions were cut.")
     return finished
+
+
+def say(line: str) -> None:
+    """Tell whoever started the server; a full disk under that is no reason to stop."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        forget_stdout()
 
 
 @asynccontextmanager
@@ -155,7 +167,9 @@ async def decoding(
     Gives what decodes, and the models among it that may be changed. Raises SpeechError.
     """
     async with AsyncExitStack() as stack:
-        fleet = ModelFleet(_starter(config, final), load=load)
+        fleet = ModelFleet(
+            _starter(config, final), load=load, has_partials=partial is None
+        )
         stack.push_async_callback(fleet.aclose)
         await fleet.use(final.model)
         if config.unload_idle_s:
@@ -165,6 +179,8 @@ async def decoding(
         else:
             host = await EngineHost.start(partial)
             stack.push_async_callback(host.aclose)
+            if load is not None:
+                load.note_partial_model(host.info)
             partials = Scheduler(host, load=load)
             yield TwoPassScheduler(final=fleet, partial=partials, load=load), fleet
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
@@ -18,10 +17,17 @@ from whispercpp_ws.client.link import (
     full_url,
 )
 from whispercpp_ws.client.news import News
+from whispercpp_ws.client.rebase import Base, Message
 from whispercpp_ws.client.replay import Item, ReplayLog
-from whispercpp_ws.errors import BadJson, ServiceError, SpeechError
+from whispercpp_ws.errors import (
+    BadJson,
+    ServiceError,
+    SpeechError,
+    UnknownSession,
+)
 from whispercpp_ws.events import (
     Acknowledged,
+    Command,
     End,
     Ended,
     Event,
@@ -49,15 +55,6 @@ AudioBytes = bytes | bytearray | memoryview
 """Samples in memory; a memoryview may also be of numbers, as of an array."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of the server."""
-
-    event: Event
-    text: str
-    """The frame as it came."""
-
-
 Messages = AsyncIterator[Message]
 
 
@@ -71,8 +68,9 @@ class TranscriptionClient:
 
     Send and iterate at the same time, from two tasks: a server that nobody listens
     to stops reading, and a lost connection is opened again while one iterates. What
-    the server has not settled is sent again then, and no final comes twice. Iteration
-    ends after `Ended` or `Failed`.
+    the server has not settled is sent again then, and no final comes twice; so it is to
+    a server that was started anew, in a session that goes on where the lost one was.
+    Iteration ends after `Ended` or `Failed`.
     """
 
     def __init__(
@@ -93,6 +91,10 @@ class TranscriptionClient:
         self._outage = Outage(backoff)
         self._link: Link | None = None
         self._session_id: str | None = None
+        self._base = Base()
+        """Where the server's present session begins in this one."""
+        self._begins_anew = False
+        """Whether the server has lost the session, and a new one is to go on."""
         self._is_up = False
         self._gate = asyncio.Event()
         """Closed to senders while somebody who iterates connects again."""
@@ -246,15 +248,16 @@ class TranscriptionClient:
             self._take(message.event)
             return message if is_first else None
         message = _message(frame)
-        if not self._news.is_new(message.event):
+        told = self._base.told(message)
+        if not self._news.is_new(told.event):
             return None
         self._outage.note_news()
         self._take(message.event)
-        return message
+        return told
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Ready):
-            self._session_id = event.session_id
+            self._session_id, self._begins_anew = event.session_id, False
         elif isinstance(event, Acknowledged):
             self._log.settle(event.offset_s)
         elif isinstance(event, Ended | Failed):
@@ -273,6 +276,8 @@ class TranscriptionClient:
             await self._outage.backoff.sleep(wait_s)
             try:
                 return await self._resume()
+            except UnknownSession as lost:
+                error = self._begin_anew(lost)
             except SpeechError as again:
                 if not again.retryable:
                     raise
@@ -284,9 +289,9 @@ class TranscriptionClient:
         if self._link is not None:
             await self._link.close()
         self._link = link = await self._connector.open(self._url)
-        restart = self._restart(self._log.settled_s)
         try:
-            await link.send_str(native.encode_command(restart))
+            for command in self._restart(self._log.settled_s):
+                await link.send_str(native.encode_command(command))
             message = _message(await link.receive())
             ready = ready_event(message.event)
             await self._replay(link, ready.offset_s)
@@ -294,18 +299,37 @@ class TranscriptionClient:
             raise self._lost() from error
         self._is_up = True
         self._gate.set()
-        self._note(f"connected again; the server goes on at {ready.offset_s:.1f} s")
+        goes_on_s = self._base.offset_s + ready.offset_s
+        self._note(f"connected again; the server goes on at {goes_on_s:.1f} s")
         return message
 
-    def _restart(self, offset_s: float) -> Start:
+    def _begin_anew(self, lost: UnknownSession) -> ServiceError:
+        """Go on in a session of its own; raises what says that this does not help."""
+        if self._begins_anew or self._session_id is None:
+            raise lost
+        self._begins_anew = True
+        news = self._news
+        # What was said up to the last final has one, acknowledged or not.
+        spoken_s = news.final_end_s - self._base.offset_s
+        offset_s = max(self._log.settled_s, spoken_s)
+        self._log.begin_anew(offset_s)
+        offset_s += self._base.offset_s
+        self._base = Base(offset_s, news.last_final, news.finals)
+        return ServiceError(f"{lost}; a new session goes on at {offset_s:.1f} s")
+
+    def _restart(self, offset_s: float) -> list[Command]:
+        """Return what asks for the session again, or for one that goes on with it."""
         if self._session_id is None:
-            return self._start
-        return Start(
+            return [self._start]
+        if self._begins_anew:
+            return [self._start, *self._log.standing.commands]
+        start = Start(
             self._start.options,
             token=self._start.token,
             resume=self._session_id,
             offset_s=offset_s,
         )
+        return [start]
 
     async def _replay(self, link: Link, offset_s: float) -> None:
         """Send the log again, with what is added to it meanwhile."""

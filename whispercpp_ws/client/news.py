@@ -20,7 +20,12 @@ class News:
     After a resumed connection a server repeats what it does not know to have arrived.
     """
 
-    _finals: int = 0
+    finals: int = 0
+    """Finals that were new."""
+    final_end_s: float = 0.0
+    """Where the speech of the last one ended."""
+    last_final: int = 0
+    """The number of its utterance."""
     _started_s: float = -1.0
     _ended_s: float = -1.0
     _settled_s: float = -1.0
@@ -29,10 +34,9 @@ class News:
         """Tell whether an event is said for the first time, and remember it."""
         match event:
             case Partial(utterance=number):
-                return number > self._finals
+                return number > self.last_final
             case Final(utterance=number):
-                before, self._finals = self._finals, max(self._finals, number)
-                return number > before
+                return self._is_new_final(event, number)
             case SpeechStarted(start_s=at_s):
                 before_s, self._started_s = self._started_s, max(self._started_s, at_s)
                 return at_s > before_s
@@ -42,4 +46,11 @@ class News:
             case Acknowledged(offset_s=at_s):
                 before_s, self._settled_s = self._settled_s, max(self._settled_s, at_s)
                 return at_s > before_s
+        return True
+
+    def _is_new_final(self, final: Final, number: int) -> bool:
+        if number <= self.last_final:
+            return False
+        self.last_final, self.final_end_s = number, final.end_s
+        self.finals += 1
         return True

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
+from whispercpp_ws.client.rebase import Standing
 from whispercpp_ws.events import AudioFormat, Command
 
 
@@ -19,7 +20,7 @@ class ReplayLog:
     """
     Keep audio and commands in the order they were sent, until they are settled.
 
-    Positions count bytes of audio since the session began. When more than
+    Positions count bytes of audio since the server's session began. When more than
     `limit_bytes` wait, the oldest are forgotten and cannot be replayed any more.
     """
 
@@ -35,6 +36,8 @@ class ReplayLog:
         """Position before which audio was forgotten though it was not settled."""
         self.settled_s = 0.0
         """The last offset the server has acknowledged."""
+        self.standing = Standing()
+        """What commands before that have left in force."""
 
     @property
     def next_number(self) -> int:
@@ -55,7 +58,18 @@ class ReplayLog:
         self.settled_s = max(self.settled_s, offset_s)
         settled = self._audio.byte_at(self.settled_s)
         while self._items and self._is_before(*self._items[0], settled):
-            self._forget_oldest()
+            _, item = self._forget_oldest()
+            if not isinstance(item, bytes):
+                self.standing.note(item)
+
+    def begin_anew(self, offset_s: float) -> None:
+        """Count from an offset on, for a session that begins there."""
+        self.settle(offset_s)
+        behind = self._audio.byte_at(offset_s)
+        self._items = deque((at - behind, item) for at, item in self._items)
+        self._end -= behind
+        self._forgotten -= behind
+        self.settled_s = 0.0
 
     def can_replay(self, offset_s: float) -> bool:
         """Tell whether everything from an offset on is still here."""

@@ -182,8 +182,8 @@ OPTIONS = (
         "limits",
         "max_load",
         Decimal(0.1, 1000),
-        "share of the lanes that speakers may need before the next one is refused; a "
-        "large number refuses nobody",
+        "share of the lanes that speakers may need before the next one is refused; 100 "
+        "or more refuses nobody, however late finals come",
     ),
     Option(
         "subject-sessions",

@@ -25,6 +25,9 @@ class EngineInfo:
     languages: tuple[str, ...]
     """ISO 639-1 codes the model knows; ("en",) for an English-only one."""
     lanes: int
+    frame_s: float = 0.0
+    """Seconds for each encoder frame of a decode on one thread, as the warm-up found;
+    0 where it has not been measured."""
 
 
 Cancelled = Callable[[], bool]
@@ -62,6 +65,14 @@ class Lane(Protocol):
         Decode audio of any length on full windows with caption times; offline use.
 
         Calls `on_segment` with each segment as it is done, from the calling thread.
+        """
+        ...
+
+    def warm_up(self) -> float:
+        """
+        Decode silence, so that a kernel this processor lacks crashes here and now.
+
+        Returns the seconds it took for each encoder frame, 0 where that says nothing.
         """
         ...
 

@@ -56,6 +56,10 @@ class ScriptedLane:
         on_segment(segment)
         return Transcription(_language(options), (segment,))
 
+    def warm_up(self) -> float:
+        """Return 0: nothing here takes any time."""
+        return 0.0
+
     def rest(self) -> None:
         """Do nothing; there is nothing to free."""
 

@@ -13,6 +13,9 @@ import math
 
 MOST_LOAD = 0.7
 """Of the lanes; the rest is for bursts (DESIGN §5)."""
+NO_BOUND = 100.0
+"""Of the most load, from which on nobody is refused, whatever the load: for those who
+measure what is given up under overload, and for who is refused elsewhere."""
 NEWCOMER_S = 1.5
 """Since it was let in, for one who has not spoken yet to count: who speaks does so at
 once, and many that come together must not all find the lanes free."""
@@ -45,7 +48,7 @@ class Admission:
     ) -> None:
         """Assume so many lanes for finals and partials until some have spoken."""
         self._lanes = lanes
-        self._most_load = most_load
+        self._most_load = most_load if most_load < NO_BOUND else math.inf
         self._spoke_s: dict[str, float] = {}
         """When somebody last spoke in a session, by its name."""
         self._newcomers: dict[int, float] = {}
@@ -53,8 +56,22 @@ class Admission:
         self._share = 1.0
         """Of newcomers who are expected to speak."""
         self._came = 0
-        self._final_cost = first_cost
-        self._partial_cost = first_partial_cost
+        self._final_cost = self._first_final_cost = first_cost
+        self._partial_cost = self._first_partial_cost = first_partial_cost
+
+    def note_final_model(self, first_cost: float) -> None:
+        """
+        Take what finals are taken to cost from now on, until some have spoken.
+
+        What was learned of the model before is kept, as far as the two may be compared.
+        """
+        self._final_cost *= first_cost / self._first_final_cost
+        self._first_final_cost = first_cost
+
+    def note_partial_model(self, first_cost: float) -> None:
+        """Take the same of partials."""
+        self._partial_cost *= first_cost / self._first_partial_cost
+        self._first_partial_cost = first_cost
 
     def note_admitted(self, *, now_s: float) -> int:
         """

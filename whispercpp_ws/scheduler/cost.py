@@ -8,6 +8,7 @@ and how busy the cores are changes it while the server runs.
 from collections import deque
 
 from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.base import EngineInfo
 
 
 MAX_THREADS = 4
@@ -19,10 +20,15 @@ after 0.77 and 0.76 s with two threads, 0.86 and 0.80 with one (Russian: 1.08 an
 1.05, 1.26 and 1.12), for the same CPU: how often partials are made follows from it."""
 THREADS_GAIN = 0.5
 """Power of the threads by which a decode is faster: 1.4 times on two, as measured."""
+MOST_S_PER_FRAME = 0.05
+"""Of a warm-up: large-v3 on the same; slower than that was a moment's trouble."""
 BUCKET_FRAMES = 100
 """Encoder frames (2 s) that share one mean: their costs differ by less than noise."""
 FIRST_S_PER_FRAME = 0.002
-"""Before anything ran: base on one thread of a 2-core VM."""
+"""Before anything ran, where no warm-up tells: base on one thread of a 2-core VM."""
+WARM_UP_SHARE = 0.8
+"""Of a decode's seconds per frame, those of a warm-up, in which next to nothing is
+said: 1.5 ms of 1.8 with base, 0.7 of 0.9 with tiny.en."""
 WEIGHT = 0.1
 """Of the newest decode in the mean: ten decodes, a few seconds, to follow a change."""
 REMEMBERED = 256
@@ -34,7 +40,9 @@ ENOUGH = 20
 class CostModel:
     """Seconds a decode takes in its lane, by encoder frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, frame_s: float = FIRST_S_PER_FRAME) -> None:
+        """Assume so many seconds per frame until something has run."""
+        self._frame_s = frame_s
         self._means: dict[int, float] = {}
         self._ratios: deque[float] = deque(maxlen=REMEMBERED)
 
@@ -55,7 +63,7 @@ class CostModel:
         """Return the mean of its bucket, or what the nearest known one says of it."""
         bucket = _bucket(frames)
         if not self._means:
-            return FIRST_S_PER_FRAME * bucket * BUCKET_FRAMES
+            return self._frame_s * bucket * BUCKET_FRAMES
         nearest = min(self._means, key=lambda known: abs(known - bucket))
         return max(1e-3, self._means[nearest]) * bucket / nearest
 
@@ -64,6 +72,12 @@ class CostModel:
         ranked = sorted(self._ratios) or [1.0]
         place = min(len(ranked) - 1, int(len(ranked) * (1.0 - share)))
         return self.expected_s(frames) * max(1.0, ranked[place])
+
+
+def first_frame_s(info: EngineInfo) -> float:
+    """Return the seconds a frame of a decode is taken to need before any has run."""
+    measured_s = info.frame_s / WARM_UP_SHARE
+    return min(measured_s, MOST_S_PER_FRAME) or FIRST_S_PER_FRAME
 
 
 def frames_of(request: DecodeRequest) -> int:

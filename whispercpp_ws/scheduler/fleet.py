@@ -85,9 +85,17 @@ class ModelFleet:
 
     partial_info: EngineInfo | None = None
 
-    def __init__(self, start: Start, *, load: LoadMeter | None = None) -> None:
+    def __init__(
+        self,
+        start: Start,
+        *,
+        load: LoadMeter | None = None,
+        has_partials: bool = True,
+    ) -> None:
+        """Start models when asked to; `has_partials` tells whether they decode them."""
         self._start = start
         self._load = load
+        self._has_partials = has_partials
         self._members: dict[str, _Member] = {}
         self._default = ""
         self._changing = asyncio.Lock()
@@ -155,6 +163,7 @@ class ModelFleet:
         async with self._changing:
             member, old = await self._loaded(name), self._members.get(self._default)
             self._default = member.name
+            self._note_default(member.host.info)
             if old is not None and old is not member:
                 await self._drop(old)
             return member.host.info
@@ -192,6 +201,12 @@ class ModelFleet:
         members, self._members = list(self._members.values()), {}
         for member in members:
             await member.host.aclose()
+
+    def _note_default(self, info: EngineInfo) -> None:
+        if self._load is not None:
+            self._load.note_final_model(info)
+            if self._has_partials:
+                self._load.note_partial_model(info)
 
     def _member_for(self, session_id: str, request: DecodeRequest) -> _Member:
         begun = self._begun.get(session_id)

@@ -221,8 +221,8 @@ class EngineHost:
         found = _stamp(self._spec.path)
         spec = self._spec
         if found is not None and found == self._verified:
-            # Nobody has touched it: the checksum would cost a fifth of the restart.
-            spec = replace(spec, sha256="")
+            # Nobody has touched it: checksum and warm-up would only prolong a restart.
+            spec = replace(spec, sha256="", warm_up=False)
         try:
             child, info = await Child.start(
                 spec,

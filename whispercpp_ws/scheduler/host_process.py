@@ -13,18 +13,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
-from whispercpp_ws.decoding import (
-    FRAMES_PER_S,
-    SAMPLE_RATE,
-    DecodeOptions,
-    DecodeRequest,
-    Priority,
-)
 from whispercpp_ws.engines import EngineOptions, load_engine
 from whispercpp_ws.engines.base import Cancelled, Engine, Lane
 from whispercpp_ws.errors import BadModelFile, EngineError, SpeechError
@@ -91,8 +83,11 @@ class Host:
             ),
         )
         self._lanes = [self._engine.open_lane() for _ in range(spec.lanes)]
-        for lane in self._lanes:
-            warm_up(lane)
+        self._info = self._engine.info
+        if spec.warm_up:
+            # The first one also fetched the weights from memory for the others.
+            fastest_s = min(lane.warm_up() for lane in self._lanes)
+            self._info = replace(self._info, frame_s=fastest_s)
         self._threads = [
             threading.Thread(target=self._serve, args=(lane,), name=f"lane-{index}")
             for index, lane in enumerate(self._lanes)
@@ -102,7 +97,7 @@ class Host:
         """Start the lanes' threads and tell the gateway."""
         for thread in self._threads:
             thread.start()
-        self._send(Ready(self._engine.info))
+        self._send(Ready(self._info))
 
     def submit(self, message: Message) -> None:
         """
@@ -190,13 +185,6 @@ def _require(spec: HostSpec, what: str, expected: object, got: object) -> None:
             f"{spec.path}: expected {what} {expected}, got {got}; remove the file and "
             "fetch it again (whispercpp-ws models fetch)"
         )
-
-
-def warm_up(lane: Lane) -> None:
-    """Decode one second of silence, so that a bad kernel crashes here and now."""
-    silence = np.zeros(SAMPLE_RATE, np.float32)
-    options = DecodeOptions(audio_ctx=2 * FRAMES_PER_S, max_tokens=8)
-    lane.decode(DecodeRequest(0, Priority.FINAL, silence, options))
 
 
 def messages(stream_fd: int) -> Iterator[Message]:

@@ -1,25 +1,34 @@
 """How loaded the lanes are: who may come in, and what is given up for the others."""
 
-import math
 import time
 from collections.abc import Callable
 
 from whispercpp_ws.decoding import Priority
+from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.admission import MOST_LOAD, Admission
-from whispercpp_ws.scheduler.pressure import LADDER, Ladder, Pressure
+from whispercpp_ws.scheduler.admission import MOST_LOAD, NO_BOUND, Admission
+from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME, first_frame_s
+from whispercpp_ws.scheduler.deaths import Deaths
+from whispercpp_ws.scheduler.pressure import LADDER, OPEN_LADDER, Ladder, Pressure
 
 
-SHAKY_S = 3.0
-"""After an engine died, for which it may die again: what can be done without is."""
 SHAKEN = next(rung for rung in LADDER if rung.name == "no_partials")
-"""Then a new engine is up for finals only, which have waited for it."""
-FIRST_COST = 0.25
-"""Lanes that the finals of one speaker are taken to need before any has spoken: base on
-a 2-core VM. What is measured replaces it within a minute of audio."""
-FIRST_PARTIAL_COST = 0.25
+"""While an engine dies again and again: it is up for finals only."""
+FINAL_FRAMES = 125
+"""Encoder frames for each second of speech that finals are taken to decode before any
+has spoken: base on a 2-core VM takes 0.25 lanes. What is measured replaces it within a
+minute of audio."""
+PARTIAL_FRAMES = 260
 """The same for partials: there tiny.en takes 0.23 lanes and base 0.3."""
+MOST_PARTIAL_COST = 0.3
+"""Partials come more seldom where they take longer."""
+LEAST_FIRST_COST = 0.01
+MOST_FIRST_COST = 2.0
+"""Whatever the warm-up took: beyond that one speaker is too much for two cores."""
+FIRST_COST = FINAL_FRAMES * FIRST_S_PER_FRAME
+FIRST_PARTIAL_COST = MOST_PARTIAL_COST
+"""Where nothing is known of the model either."""
 
 
 class LoadMeter:
@@ -42,10 +51,10 @@ class LoadMeter:
             first_partial_cost=FIRST_PARTIAL_COST,
             most_load=most_load,
         )
-        self._ladder = Ladder()
+        self._ladder = Ladder(LADDER if most_load < NO_BOUND else OPEN_LADDER)
         self._waiting_s: dict[object, float] = {}
         self._subjects: dict[str, str] = {}
-        self._died_s = -math.inf
+        self._deaths = Deaths()
 
     @property
     def pressure(self) -> Pressure:
@@ -53,11 +62,23 @@ class LoadMeter:
         wait_s = sum(self._waiting_s.values()) / self._lanes
         now_s = self._clock()
         pressure = self._ladder.observe(wait_s, now_s=now_s)
-        if now_s - self._died_s < SHAKY_S:
+        if self._deaths.are_expected(now_s):
             pressure = max(pressure, SHAKEN, key=lambda rung: rung.level)
         if self._metrics is not None:
             self._metrics.pressure.set(pressure.level)
         return pressure
+
+    def note_final_model(self, info: EngineInfo) -> None:
+        """Take which model decodes finals from now on."""
+        cost = FINAL_FRAMES * first_frame_s(info)
+        bounded = min(max(cost, LEAST_FIRST_COST), MOST_FIRST_COST)
+        self._admission.note_final_model(bounded)
+
+    def note_partial_model(self, info: EngineInfo) -> None:
+        """Take which model decodes partials from now on."""
+        cost = PARTIAL_FRAMES * first_frame_s(info)
+        bounded = min(max(cost, LEAST_FIRST_COST), MOST_PARTIAL_COST)
+        self._admission.note_partial_model(bounded)
 
     def admit(self) -> int:
         """
@@ -87,7 +108,7 @@ class LoadMeter:
 
     def note_death(self) -> None:
         """Take that an engine died under a decode."""
-        self._died_s = self._clock()
+        self._deaths.note(self._clock())
 
     def note_work(self, seconds: float, priority: Priority) -> None:
         """Take what a decode took, in lane time."""

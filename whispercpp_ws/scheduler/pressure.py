@@ -7,7 +7,7 @@ would make everybody's partials stutter.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,8 @@ def _rungs() -> Iterator[Pressure]:
 
 
 LADDER = tuple(_rungs())
+OPEN_LADDER = tuple(rung for rung in LADDER if rung.admits)
+"""For a server that refuses nobody."""
 
 
 class Ladder:
@@ -94,7 +96,8 @@ class Ladder:
     after the rung before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rungs: Sequence[Pressure] = LADDER) -> None:
+        self._rungs = rungs
         self._level = 0
         self._wait_s = 0.0
         self._observed_s: float | None = None
@@ -109,7 +112,7 @@ class Ladder:
     @property
     def pressure(self) -> Pressure:
         """Say what is given up now."""
-        return LADDER[self._level]
+        return self._rungs[self._level]
 
     @property
     def late_s(self) -> float:
@@ -152,6 +155,6 @@ class Ladder:
     def _move(self, now_s: float) -> None:
         if self._since_s is None or now_s - self._since_s < HOLD_S:
             return
-        self._level = min(max(self._level + self._direction, 0), len(LADDER) - 1)
+        self._level = min(max(self._level + self._direction, 0), len(self._rungs) - 1)
         self._since_s = now_s
         self._is_news = False

@@ -1,7 +1,6 @@
 """Run decodes on an engine host's lanes in the order of the policy."""
 
 import asyncio
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,9 +14,11 @@ from whispercpp_ws.scheduler.cost import (
     PARTIAL_THREADS,
     THREADS_GAIN,
     CostModel,
+    first_frame_s,
     frames_of,
 )
-from whispercpp_ws.scheduler.load import SHAKY_S, LoadMeter
+from whispercpp_ws.scheduler.deaths import Deaths
+from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.policy import MAX_WAITING, DecodeQueue
 from whispercpp_ws.transcript import Hypothesis
 
@@ -63,13 +64,12 @@ class Scheduler:
     ) -> None:
         self._host = host
         self._load = load
-        self._cost = CostModel()
+        self._cost = CostModel(frame_s=first_frame_s(host.info))
         self._clock = clock
         self._queue: DecodeQueue[Result] = DecodeQueue(max_waiting=max_waiting)
         self._waiting: dict[Result, DecodeRequest] = {}
         self._running: dict[asyncio.Task[None], _Running] = {}
-        self._died_s = -math.inf
-        """When the engine last died under a decode."""
+        self._deaths = Deaths()
 
     @property
     def info(self) -> EngineInfo:
@@ -191,7 +191,7 @@ class Scheduler:
         An engine that is killed every 2 s is up for hardly more than one of them: two
         side by side would both be lost, where one and then the other get done.
         """
-        return self._clock() - self._died_s < SHAKY_S
+        return self._deaths.are_expected(self._clock())
 
     @property
     def _lanes(self) -> int:
@@ -234,7 +234,7 @@ class Scheduler:
             self._note_work(request, self._clock() - started_s)
             raise
         except EngineCrashed:
-            self._died_s = self._clock()
+            self._deaths.note(self._clock())
             if self._load is not None:
                 self._load.note_death()
             raise

@@ -52,6 +52,8 @@ class HostSpec:
     word_times: bool = True
     vad_path: str = ""
     """File of the voice detector; empty decodes every window."""
+    warm_up: bool = True
+    """Whether each lane decodes something before the host says that it is ready."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from aiohttp import web
 from whispercpp_ws.config import ListenConfig
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.server.drain import drain
+from whispercpp_ws.server.notify import Supervisor, supervised
 
 
 HEADER_TIMEOUT_S = 10.0
@@ -54,16 +55,19 @@ async def run_app(
     """
     Serve until SIGTERM or SIGINT, then drain; a second signal cuts the drain short.
 
-    `on_listening` is called once with the bound port. Returns whether every session
+    `on_listening` is called once with the bound port. systemd is told when it begins
+    and ends, and that it is alive, if it wants to know. Returns whether every session
     got its finals.
 
     Raises:
         ConfigError: the address is taken or not ours.
     """
-    async with listening(app, listen) as port:
+    supervisor = Supervisor()
+    async with listening(app, listen) as port, supervised(supervisor):
         with _signals() as stop:
             on_listening(port)
             await _next_signal(stop)
+            supervisor.tell("STOPPING=1")
             return await _drain_or_signal(app, stop)
 
 

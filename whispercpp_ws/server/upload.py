@@ -2,14 +2,20 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from whispercpp_ws.errors import BadMessage, PeerError, SessionIdle, UploadTooLarge
+from whispercpp_ws.errors import (
+    BadMessage,
+    SessionIdle,
+    SpeechError,
+    UploadNotKept,
+    UploadTooLarge,
+)
 
 
 MAX_FIELDS = 100
@@ -48,18 +54,19 @@ async def uploaded(
         BadMessage: the body is no form, or not all of it comes.
         UploadTooLarge: a part is over its limit.
         SessionIdle: it takes too long to come.
+        UploadNotKept: the disk is full.
     """
     if request.content_type != "multipart/form-data":
         raise BadMessage.expected(
             "Content-Type", "multipart/form-data", request.content_type
         )
-    with tempfile.TemporaryDirectory(prefix="whispercpp-ws-") as folder:
-        upload = Upload(Path(folder, "upload"))
+    with _folder() as folder:
+        upload = Upload(folder / "upload")
         try:
             async with asyncio.timeout(timeout_s):
                 await _read_parts(request, upload, max_bytes)
-        except (TimeoutError, ConnectionError) as error:
-            raise _unfinished(error, timeout_s) from None
+        except OSError as error:
+            raise _failure(error, timeout_s) from error
         except (ValueError, AssertionError, RuntimeError, EOFError) as error:
             # aiohttp's reader raises these for what is not RFC 7578.
             raise BadMessage("expected a multipart form, got a broken one") from error
@@ -75,24 +82,42 @@ async def saved_body(
 
     Raises:
         UploadTooLarge: it is over the limit. SessionIdle: it takes too long to come.
-        BadMessage: not all of it comes.
+        BadMessage: not all of it comes. UploadNotKept: the disk is full.
     """
-    with tempfile.TemporaryDirectory(prefix="whispercpp-ws-") as folder:
-        path = Path(folder, "upload")
+    with _folder() as folder:
+        path = folder / "upload"
         try:
             async with asyncio.timeout(timeout_s):
                 await _save(request.content.iter_chunked(CHUNK_BYTES), path, max_bytes)
-        except (TimeoutError, ConnectionError) as error:
-            raise _unfinished(error, timeout_s) from None
+        except OSError as error:
+            raise _failure(error, timeout_s) from error
         yield path
 
 
-def _unfinished(error: OSError, timeout_s: float) -> PeerError:
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder that lives as long as the block; raises UploadNotKept."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="whispercpp-ws-")
+    except OSError as error:
+        raise _not_kept(error) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _failure(error: OSError, timeout_s: float) -> SpeechError:
+    """Say whose it is that a file is not there: the network's errors are the peer's."""
     if isinstance(error, TimeoutError):
         whole = f"expected the whole upload within {timeout_s:g} s"
         return SessionIdle(whole, field="file")
-    # Nobody reads this; it keeps a peer that left from being a defect of ours.
-    return BadMessage("expected the whole upload, got a part of it", field="file")
+    if isinstance(error, ConnectionError):
+        # Nobody reads this; it keeps a peer that left from being a defect of ours.
+        return BadMessage("expected the whole upload, got a part of it", field="file")
+    return _not_kept(error)
+
+
+def _not_kept(error: OSError) -> UploadNotKept:
+    return UploadNotKept(f"the file cannot be kept ({error.strerror}); try again later")
 
 
 async def _read_parts(request: web.Request, upload: Upload, max_bytes: int) -> None:

@@ -26,7 +26,8 @@ MAX_SILENCES = 64
 """Silences remembered; no more fit into the longest context."""
 
 HISTORY_FRAMES = 1500
-"""30 s of frames remembered, all of an utterance."""
+"""30 s of frames remembered, all of an utterance; between two, only what the next may
+begin with. They take 120 kB, of which a session in which nobody speaks has no use."""
 
 MIN_PAUSE_FRAMES = 5
 """Silences under 100 ms are inside words (a stop's closure lasts 50 to 100 ms)."""
@@ -99,6 +100,8 @@ class Endpointer:
         self._history.append(frame)
         before, cause = self.phase, self._cause()
         self.phase = next_phase(before, cause)
+        if self.phase is Phase.IDLE:
+            self._forget_frames()
         if before is Phase.IDLE and self.phase is Phase.SPEECH:
             return self._open()
         if cause is Input.ENDPOINT:
@@ -116,6 +119,10 @@ class Endpointer:
         was_open = self.is_open
         self.phase = next_phase(self.phase, cause)
         return self._end() if was_open else Signal.NOTHING
+
+    def _forget_frames(self) -> None:
+        while len(self._history) > HYSTERESIS_FRAMES:
+            self._history.popleft()
 
     def _cause(self) -> Input:
         speaking = self._speaking()

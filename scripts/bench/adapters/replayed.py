@@ -25,7 +25,6 @@ from whispercpp_ws.decoding import (
 )
 from whispercpp_ws.engines.base import Cancelled, Engine, Lane, never_cancelled
 from whispercpp_ws.events import AudioFormat, SessionOptions
-from whispercpp_ws.scheduler.host_process import warm_up
 from whispercpp_ws.session.session import Session
 from whispercpp_ws.session.tuning import Tuning
 from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
@@ -107,6 +106,10 @@ class PaddedLane:
         """Decode a recording, as the lane inside does."""
         return self._lane.transcribe(samples, options, on_segment)
 
+    def warm_up(self) -> float:
+        """Warm the lane inside up."""
+        return self._lane.warm_up()
+
     def rest(self) -> None:
         """Let the lane inside rest."""
         self._lane.rest()
@@ -145,8 +148,8 @@ class Replayed:
         """Load the model into this process."""
         self._engine = self._load()
         lane = self._engine.open_lane()
-        warm_up(lane)
         self._lane = PaddedLane(lane) if self._design.is_padded else lane
+        self._lane.warm_up()
         self.title = f"{self._design.name}, model {self._engine.info.model}"
 
     async def stream(self, audio: StreamAudio, language: str) -> Timeline:

@@ -64,6 +64,12 @@ def test_a_window_without_speech_is_not_decoded(
     assert lib.decodes == []
 
 
+def test_a_warm_up_is_decoded_though_nobody_speaks_in_it(lib: FakeWhisper) -> None:
+    lib.vad_speech = 0.0
+    assert gated_lane(lib).warm_up() >= 0.0
+    assert len(lib.decodes) == 1
+
+
 def test_a_window_with_speech_says_how_much(lib: FakeWhisper, second: Samples) -> None:
     heard = gated_lane(lib).decode(window(second))
     assert (heard.text, heard.speech_s) == ("hi", 32 * 0.032)

@@ -6,11 +6,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from whispercpp_ws.decoding import (
+    FRAMES_PER_S,
     FULL_AUDIO_CTX,
     SAMPLE_RATE,
     DecodeOptions,
     DecodeRequest,
+    Priority,
     Samples,
 )
 from whispercpp_ws.engines.base import Cancelled, never_cancelled
@@ -46,6 +50,9 @@ MIN_SPEECH_S = 0.09
 """Speech below which a window is not decoded: three frames of the voice detector. Of
 200 windows of rain, engines, animals and kitchens 8 had as much, and every window
 of speech whose text was right had more."""
+
+WARM_UP = DecodeOptions(audio_ctx=3 * FRAMES_PER_S, max_tokens=8)
+"""Of 2 s of silence: about the window of a first partial."""
 
 STATE_FREED = -7
 """whisper_full has freed the state before it returned this code."""
@@ -129,6 +136,17 @@ class WhisperCppLane:
             check_samples(samples, longest=MAX_WINDOW_SAMPLES)
             check_audio_ctx(audio_ctx, len(samples))
             return self._detect(samples, audio_ctx)
+
+    def warm_up(self) -> float:
+        """Decode 2 s of silence, whatever a voice detector says; see `base.Lane`."""
+        silence = np.zeros(2 * SAMPLE_RATE, np.float32)
+        request = DecodeRequest(0, Priority.FINAL, silence, WARM_UP)
+        with self._exclusive():
+            self._speech_s(silence, WARM_UP)
+            meter = Meter(self._model.encoder, request.threads)
+            heard = meter.charge(self._heard(request, meter, never_cancelled))
+        # Not the time on the clock: others may have the cores while a server starts.
+        return heard.cost.cpu_s / WARM_UP.audio_ctx
 
     def rest(self) -> None:
         """Free the state until the next decode, and give its memory to the system."""
