@@ -70,8 +70,9 @@ class Hypothesis:
     language_probability: float = 1.0
     """How sure the detection was, 0 to 1; 1 when the language was given."""
     speech_s: float | None = None
-    """Seconds of the window that a voice detector of the engine takes for speech; None
-    when it has none. A window without speech is not decoded."""
+    """Seconds of the window that a voice detector of the engine takes for speech, which
+    it may stop counting at 2; None when it has none. A window without speech is not
+    decoded."""
     looped: bool = False
     """Whether the decoder began to say all of it again. The copy is left out; it pulled
     the times of the words."""

@@ -9,6 +9,7 @@ from whispercpp_ws.decoding import Samples
 from whispercpp_ws.engines.whispercpp import vad as vad_module
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import BadModelFile, RefusedInput
+from whispercpp_ws.session import guards
 
 
 def zeros(count: int) -> Samples:
@@ -39,6 +40,15 @@ def test_speech_is_counted_in_whole_windows(silero: Path, lib: FakeWhisper) -> N
     assert vad.speech_s(zeros(1025)) == 3 * 0.032
     lib.vad_speech = 0.4
     assert vad.speech_s(zeros(1024)) == 0.0
+
+
+def test_counting_stops_where_no_guard_asks_for_more(
+    silero: Path, lib: FakeWhisper
+) -> None:
+    vad = SileroVad.load(silero)
+    enough_s = vad.speech_s(zeros(8 * 16_000))
+    assert vad_module.ENOUGH_SPEECH_S <= enough_s < vad_module.ENOUGH_SPEECH_S + 0.032
+    assert max(guards.SURE_SPEECH_S, guards.SHORT_SPEECH_S) <= enough_s
 
 
 def test_a_reset_forgets_the_stream(silero: Path, lib: FakeWhisper) -> None:

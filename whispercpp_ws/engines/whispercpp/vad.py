@@ -5,6 +5,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,10 @@ WINDOW_SAMPLES = 512
 
 SPEECH_PROBABILITY = 0.5
 """Silero's own threshold."""
+
+ENOUGH_SPEECH_S = 2.0
+"""Speech from which on it does not matter how much there is, for no guard of a session
+asks for more: the rest of a window of 8 s, two thirds of the work, is then left."""
 
 SILERO_SHA256 = "2aa269b785eeb53a82983a20501ddf7c1d9c48e33ab63a41391ac6c9f7fb6987"
 """Silero 6.2.0 in ggml form, 885,098 bytes; the loader checks no length, so no other
@@ -76,13 +82,14 @@ class SileroVad:
         """
         Return how many seconds of a recording are speech; forgets the stream.
 
-        Takes 4 ms per second, 1 to 4 % of a decode of the same window by base.
+        Counts up to `ENOUGH_SPEECH_S`; takes 4 ms per second of what it hears.
         """
         self.reset()
         whole = np.append(samples, np.zeros(-len(samples) % WINDOW_SAMPLES, np.float32))
         windows = whole.reshape(-1, WINDOW_SAMPLES)
-        spoken = sum(self.probability(w) >= SPEECH_PROBABILITY for w in windows)
-        return spoken * WINDOW_SAMPLES / SAMPLE_RATE
+        spoken = (w for w in windows if self.probability(w) >= SPEECH_PROBABILITY)
+        enough = ceil(ENOUGH_SPEECH_S * SAMPLE_RATE / WINDOW_SAMPLES)
+        return len(list(islice(spoken, enough))) * WINDOW_SAMPLES / SAMPLE_RATE
 
     def reset(self) -> None:
         """Forget the stream, between two of them."""
