@@ -239,6 +239,17 @@ def test_no_partial_starts_when_a_final_may_be_wanted_soon() -> None:
     assert scene.ask() is not None
 
 
+def test_where_text_is_shown_the_next_partial_waits_for_any_silence() -> None:
+    scene = Scene()
+    scene.speak(1.0)
+    scene.pause(0.02)
+    assert scene.utterance is not None
+    scene.utterance.shown = "one"
+    assert scene.ask() is None
+    scene.utterance.shown = ""
+    assert scene.ask() is not None
+
+
 @pytest.mark.parametrize(("pause_s", "speech_s"), [(1.8, 1.0), (0.8, 11.0)])
 def test_speech_long_before_or_more_than_fits_is_no_context(
     pause_s: float, speech_s: float

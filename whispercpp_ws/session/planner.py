@@ -180,7 +180,7 @@ class DecodePlanner:
             return None
         if utterance.awaits_language:
             return self._language(utterance, Priority.PARTIAL)
-        if not self._is_partial_due(utterance) or self._may_pause():
+        if not self._is_partial_due(utterance) or self._may_pause(utterance):
             return None
         end = self._endpointer.position
         at_pause = self._endpointer.phase is Phase.PAUSE
@@ -204,10 +204,11 @@ class DecodePlanner:
         enough_s = self._tuning.min_new_speech_ms / 1000
         return passed >= self._step(utterance) and spoken_s >= enough_s
 
-    def _may_pause(self) -> bool:
+    def _may_pause(self, utterance: Utterance) -> bool:
         """Tell whether a final may be wanted before a partial would be done."""
-        silence = self._endpointer.silence_samples
-        return silence >= self._samples(self._tuning.hold_partial_ms)
+        tuning = self._tuning
+        held_ms = tuning.hold_partial_ms if utterance.shown else tuning.hold_first_ms
+        return self._endpointer.silence_samples >= self._samples(held_ms)
 
     def _step(self, utterance: Utterance) -> int:
         """Return the samples between two partials: more where they cost more."""

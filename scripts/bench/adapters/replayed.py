@@ -75,6 +75,7 @@ def padded_design(endpoint_ms: int) -> Design:
         # The final starts where the utterance is over, and not ahead of that.
         tail_ms=endpoint_ms,
         release_ms=0,
+        hold_first_ms=60_000,
         hold_partial_ms=60_000,
         partial_window_s=60.0,
         # One window from the first word to the last, and no other speech in it.
