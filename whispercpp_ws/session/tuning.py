@@ -52,7 +52,9 @@ class Tuning:
     overlap_words: int = 3
     """Stable words that stay in it, by which the next decode is joined on."""
     part_s: float = 9.0
-    """Length from which a part of an utterance ends at a pause."""
+    """Length from which a part of an utterance ends at a pause. Longer speech without
+    one is decoded whole: divided between two sure words while it went on, at 5.2 or at
+    7.2 s, 10.8 and 11.4 % of 1226 words were wrong, and 10.1 % as it is."""
     min_cut_pause_ms: int = 300
     """Shortest silence at which a long part or utterance may be cut. At less, short
     pieces are decoded without what follows them: at 120 ms 24 more of 1226 words were
