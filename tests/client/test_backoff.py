@@ -1,6 +1,6 @@
 """When to try again, on a clock and a chance that the tests hold."""
 
-from whispercpp_ws.client.backoff import Backoff, Outage
+from whispercpp_ws.client.backoff import NOTICED_S, Backoff, Outage
 
 
 class Clock:
@@ -39,10 +39,22 @@ def test_what_a_server_asks_for_is_waited_for_with_jitter_and_a_bound() -> None:
         drawn.append((low, high))
         return high
 
-    outage = Outage(Backoff(uniform=note, clock=Clock()))
+    clock = Clock()
+    outage = Outage(Backoff(uniform=note, clock=clock))
+    outage.next_wait_s()
+    drawn.clear()
+    clock.now_s += NOTICED_S
     assert [outage.next_wait_s(asked) for asked in (5.0, 3600.0)] == [7.5, 45.0]
     assert drawn == [(5.0, 7.5), (30.0, 45.0)]
-    assert outage.next_wait_s() == 1.0
+    assert outage.next_wait_s() == 2.0
+
+
+def test_who_is_refused_at_once_comes_back_when_the_loss_is_noticed() -> None:
+    clock = Clock()
+    outage = Outage(Backoff(uniform=highest, clock=clock))
+    assert outage.next_wait_s(5.0) == NOTICED_S
+    clock.now_s += NOTICED_S
+    assert outage.next_wait_s(5.0) == 7.5
 
 
 def test_tries_without_news_are_limited() -> None:

@@ -44,6 +44,12 @@ class Backoff:
         return self.uniform(least_s, least_s * ASKED_SPREAD)
 
 
+NOTICED_S = 1.0
+"""From the loss of a connection to when a server lets its session be taken up however
+busy it is. Whom it refuses before that must not stay away for all of Retry-After: after
+1.5 s without audio the utterance is taken to be over, in the middle of a word."""
+
+
 @dataclass(slots=True)
 class Outage:
     """The tries since a client last heard news."""
@@ -66,7 +72,9 @@ class Outage:
             return None
         self.tries += 1
         if retry_after_s > 0.0:
-            return self.backoff.asked_wait_s(retry_after_s)
+            asked_s = self.backoff.asked_wait_s(retry_after_s)
+            is_new = now_s - self._since_s < NOTICED_S
+            return min(asked_s, NOTICED_S) if is_new else asked_s
         return self.backoff.wait_s(self.tries - 1)
 
     def note_news(self) -> None:
