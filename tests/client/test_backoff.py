@@ -1,6 +1,6 @@
 """When to try again, on a clock and a chance that the tests hold."""
 
-from whispercpp_ws.client.backoff import NOTICED_S, Backoff, Outage
+from whispercpp_ws.client.backoff import NOTICED_MOST_S, NOTICED_S, Backoff, Outage
 
 
 class Clock:
@@ -52,7 +52,7 @@ def test_what_a_server_asks_for_is_waited_for_with_jitter_and_a_bound() -> None:
 def test_who_is_refused_at_once_comes_back_when_the_loss_is_noticed() -> None:
     clock = Clock()
     outage = Outage(Backoff(uniform=highest, clock=clock))
-    assert outage.next_wait_s(5.0) == NOTICED_S
+    assert outage.next_wait_s(5.0) == NOTICED_MOST_S
     clock.now_s += NOTICED_S
     assert outage.next_wait_s(5.0) == 7.5
 

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 ASKED_SPREAD = 1.5
 """Up to so many times what a server asks for: those it refused together come apart."""
 
+NOTICED_S, NOTICED_MOST_S = 1.0, 1.25
+"""Bounds of the wait of who is refused right after a loss: the server may not know of
+it. Without audio for 1 s it lets the session be taken up however busy it is, and after
+1.5 s it takes the utterance to be over, in the middle of a word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -44,12 +49,6 @@ class Backoff:
         return self.uniform(least_s, least_s * ASKED_SPREAD)
 
 
-NOTICED_S = 1.0
-"""From the loss of a connection to when a server lets its session be taken up however
-busy it is. Whom it refuses before that must not stay away for all of Retry-After: after
-1.5 s without audio the utterance is taken to be over, in the middle of a word."""
-
-
 @dataclass(slots=True)
 class Outage:
     """The tries since a client last heard news."""
@@ -71,10 +70,10 @@ class Outage:
         if self.tries >= self.backoff.tries or out_of_time:
             return None
         self.tries += 1
+        if retry_after_s > NOTICED_S and now_s - self._since_s < NOTICED_S:
+            return self.backoff.uniform(NOTICED_S, NOTICED_MOST_S)
         if retry_after_s > 0.0:
-            asked_s = self.backoff.asked_wait_s(retry_after_s)
-            is_new = now_s - self._since_s < NOTICED_S
-            return min(asked_s, NOTICED_S) if is_new else asked_s
+            return self.backoff.asked_wait_s(retry_after_s)
         return self.backoff.wait_s(self.tries - 1)
 
     def note_news(self) -> None:
