@@ -5,8 +5,9 @@ Times are seconds of session audio: sample counts divided by the rate, never wal
 time. Wire forms are made from these by the dialects and never stored on them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
+from typing import Any
 
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.transcript import Word
@@ -97,6 +98,12 @@ class Reconfigure:
     partials: bool | None = None
     endpoint_ms: int | None = None
     candidates: tuple[str, ...] | None = None
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The options that are given, by name."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A session that goes on where one that its server lost left off; pure."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from whispercpp_ws.events import (
     Acknowledged,
@@ -88,11 +88,7 @@ class Standing:
     def note(self, command: Command) -> None:
         """Take a command that the server has settled."""
         if isinstance(command, Reconfigure):
-            told = {
-                field.name: getattr(command, field.name) for field in fields(command)
-            }
-            news = {name: value for name, value in told.items() if value is not None}
-            self._change = replace(self._change, **news)
+            self._change = replace(self._change, **command.changed)
         elif isinstance(command, Hold | Flush):
             self._is_held = isinstance(command, Hold)
 

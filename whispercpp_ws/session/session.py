@@ -14,7 +14,7 @@ the count of samples, so the same PCM in any chunking gives the same finals.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from whispercpp_ws.decoding import SAMPLE_RATE, DecodeRequest, Samples
 from whispercpp_ws.errors import BadAudio, SpeechError
@@ -125,9 +125,7 @@ class Session:
 
     def reconfigure(self, change: Reconfigure) -> None:
         """Change options from the next utterance on."""
-        wanted = {field.name: getattr(change, field.name) for field in fields(change)}
-        changed = {name: value for name, value in wanted.items() if value is not None}
-        self._options = replace(self._options, **changed)
+        self._options = replace(self._options, **change.changed)
         if self._open is None:
             self._endpointer.endpoint_ms = self._options.endpoint_ms
 
