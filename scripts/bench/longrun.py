@@ -57,7 +57,7 @@ def memory_growth_mb_per_min(samples: Sequence[MemoryAt]) -> float | None:
     Caches and the allocator fill up in the first half; what goes on growing is a leak.
     """
     half = [s for s in samples if 2 * s.at_s >= samples[-1].at_s]
-    slope = _slope([s.at_s for s in half], [s.rss_bytes for s in half])
+    slope = _slope([s.at_s for s in half], [s.memory_bytes for s in half])
     return None if slope is None else slope * 60 / 1e6
 
 

@@ -126,7 +126,7 @@ def _cost(report: Json) -> str:
     cpu_s = load["cpu_s"] / max(load["audio_s"], 1e-9)
     said = [
         f"{cpu_s:.2f} CPU seconds for each of audio",
-        f"{load['most_rss_bytes'] / 1e6:.0f} MB",
+        f"{load['most_memory_bytes'] / 1e6:.0f} MB",
     ]
     if rho := report.get("redundancy"):
         said.append(f"ρ {rho['partials'] + rho['finals']:.1f}")

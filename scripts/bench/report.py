@@ -181,7 +181,7 @@ def _load_lines(report: Report) -> list[str]:
     load = report.load
     lines = [
         f"CPU {load.cpu_per_audio_s:.2f} s per second of clip, memory at most "
-        f"{load.most_rss_bytes / 1e6:.0f} MB, {load.audio_s:.0f} s of clips in "
+        f"{load.most_memory_bytes / 1e6:.0f} MB, {load.audio_s:.0f} s of clips in "
         f"{load.wall_s:.0f} s.",
     ]
     if report.offline_cpu_per_audio_s is not None:

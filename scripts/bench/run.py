@@ -43,7 +43,7 @@ class MemoryAt:
     """Resident memory of the server's processes, and when it was measured."""
 
     at_s: float
-    rss_bytes: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Load:
     speech_s: float
     """From the first to the last sound of each clip with speech."""
     cpu_s: float
-    most_rss_bytes: int
+    most_memory_bytes: int
     counters: dict[str, float]
     memory: tuple[MemoryAt, ...] = ()
     cpu: CpuSplit | None = None
@@ -93,7 +93,9 @@ async def stream_all(
         audio_s=audio_s,
         speech_s=sum(run.bounds.seconds for run in runs if run.bounds),
         cpu_s=spent.cpu_s,
-        most_rss_bytes=max([spent.rss_bytes, *(m.rss_bytes for m in memory.seen)]),
+        most_memory_bytes=max(
+            [spent.memory_bytes, *(m.memory_bytes for m in memory.seen)]
+        ),
         memory=tuple(memory.seen),
         counters=counters,
         cpu=cpu_split(counters, spent, audio_s),
@@ -137,5 +139,5 @@ class _Memory:
     async def watch(self) -> None:
         while True:
             at_s = time.monotonic() - self._start_s
-            self.seen.append(MemoryAt(at_s, self._adapter.usage().rss_bytes))
+            self.seen.append(MemoryAt(at_s, self._adapter.usage().memory_bytes))
             await asyncio.sleep(USAGE_EVERY_S)

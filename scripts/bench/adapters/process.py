@@ -32,9 +32,9 @@ class Usage:
     """What a process and its children have used."""
 
     cpu_s: float
-    """CPU seconds, user and system, since each started."""
-    rss_bytes: int
-    """Resident memory now; pages they share count once for each."""
+    """CPU seconds, user and system, since each started; of those that ended too."""
+    memory_bytes: int
+    """Resident memory now; of a page that several share each counts its part."""
     root_cpu_s: float = 0.0
     """The part of `cpu_s` that is the process's own."""
 
@@ -42,7 +42,7 @@ class Usage:
         """Return the CPU used since then, and the memory of now."""
         return Usage(
             cpu_s=self.cpu_s - earlier.cpu_s,
-            rss_bytes=self.rss_bytes,
+            memory_bytes=self.memory_bytes,
             root_cpu_s=self.root_cpu_s - earlier.root_cpu_s,
         )
 
@@ -118,7 +118,7 @@ class ServerProcess:
             tree = [root, *root.children(recursive=True)]
             return Usage(
                 cpu_s=sum(_cpu_s(process) for process in tree),
-                rss_bytes=sum(process.memory_info().rss for process in tree),
+                memory_bytes=sum(memory_bytes(process) for process in tree),
                 root_cpu_s=_cpu_s(root),
             )
         except psutil.NoSuchProcess as error:
@@ -151,6 +151,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def memory_bytes(process: psutil.Process) -> int:
+    """Return a process's part of the memory (Linux: PSS; elsewhere all it maps)."""
+    found = process.memory_full_info()
+    return int(getattr(found, "pss", found.rss))
+
+
 def _cpu_s(process: psutil.Process) -> float:
+    """Add up what a process and those of its children that have ended used."""
     times = process.cpu_times()
-    return float(times.user + times.system)
+    ended_s = getattr(times, "children_user", 0.0) + times.children_system
+    return float(times.user + times.system + ended_s)

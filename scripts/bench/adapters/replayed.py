@@ -168,8 +168,8 @@ class Replayed:
 
     def usage(self) -> Usage:
         """Return the CPU of sessions and decodes, and this process's memory."""
-        spent, rss_bytes = self._spent, psutil.Process().memory_info().rss
-        return Usage(spent.cpu_s, rss_bytes, root_cpu_s=spent.session_cpu_s)
+        spent, memory_bytes = self._spent, psutil.Process().memory_info().rss
+        return Usage(spent.cpu_s, memory_bytes, root_cpu_s=spent.session_cpu_s)
 
     async def counters(self) -> dict[str, float]:
         """Return what the server would count, under the same names."""

@@ -20,7 +20,7 @@ COUNTERS = {
 
 
 def test_the_parts_of_the_cpu_add_up_to_all_of_it() -> None:
-    spent = Usage(cpu_s=9.0, rss_bytes=1, root_cpu_s=1.5)
+    spent = Usage(cpu_s=9.0, memory_bytes=1, root_cpu_s=1.5)
     found = cpu_split(COUNTERS, spent, 10.0)
     assert found is not None
     assert (found.partial, found.final, found.speculative) == (0.4, 0.2, 0.0)

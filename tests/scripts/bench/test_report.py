@@ -27,7 +27,7 @@ LOAD = Load(
     audio_s=2.0,
     speech_s=1.5,
     cpu_s=1.0,
-    most_rss_bytes=300_000_000,
+    most_memory_bytes=300_000_000,
     counters={
         "final_seconds.endpoint.count": 2.0,
         "final_seconds.endpoint.sum": 1.2,

@@ -16,7 +16,7 @@ async def test_every_clip_is_streamed_once_and_reported() -> None:
     runs, load = await stream_all(FakeAdapter(), CLIPS, Streaming(), done.append)
     assert [run.clip.id for run in runs] == ["a", "b", "c"]
     assert len(done) == 3
-    assert (load.audio_s, load.most_rss_bytes) == (6.0, 1_000_000)
+    assert (load.audio_s, load.most_memory_bytes) == (6.0, 1_000_000)
     assert load.cpu_per_audio_s == load.cpu_s / 6.0
 
 
@@ -73,6 +73,6 @@ async def test_with_several_clients_it_is_known_of_the_run_only() -> None:
 
 async def test_memory_is_sampled_from_the_start() -> None:
     _, load = await stream_all(FakeAdapter(), CLIPS, Streaming(), lambda _run: None)
-    assert load.memory[0].rss_bytes == 1_000_000
+    assert load.memory[0].memory_bytes == 1_000_000
     assert 0 <= load.memory[0].at_s < 1.0
     assert load.speech_s > 0

@@ -25,7 +25,7 @@ async def test_a_server_is_up_when_it_says_so(tmp_path: Path) -> None:
     try:
         found = await server.wait_for(re.compile(r"port (\d)"))
         assert found[1] == "7"
-        assert server.usage().rss_bytes > 1_000_000
+        assert server.usage().memory_bytes > 1_000_000
         assert 0 < server.usage().root_cpu_s <= server.usage().cpu_s
     finally:
         await server.stop()

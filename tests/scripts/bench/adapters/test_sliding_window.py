@@ -132,7 +132,7 @@ async def test_the_server_is_started_measured_and_ended(tmp_path: Path) -> None:
     await server.start()
     try:
         assert (await server.stream(AUDIO, "en")).text == str(tmp_path)
-        assert server.usage().rss_bytes > 0
+        assert server.usage().memory_bytes > 0
     finally:
         await server.stop()
     assert server.build == "faster-whisper 9"

@@ -84,7 +84,7 @@ async def test_a_clip_is_posted_when_it_is_said(program: Path, tmp_path: Path) -
     await server.start()
     try:
         found = await server.stream(AUDIO, "en")
-        assert server.usage().rss_bytes > 0
+        assert server.usage().memory_bytes > 0
     finally:
         await server.stop()
     assert (found.text, found.settled[0].end_s) == ("ask not", 0.1)
