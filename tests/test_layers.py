@@ -85,8 +85,18 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "shtab": ("cli/completion.py",),
     "aiohttp": ("server/", "client/"),
     "asyncio": ("server/", "client/", "scheduler/", "cli/"),
-    "ctypes": ("engines/whispercpp/", "models/quantize.py"),
-    "threading": ("engines/whispercpp/", "scheduler/host_process.py", "models/"),
+    "ctypes": (
+        "engines/whispercpp/",
+        "models/quantize.py",
+        "scheduler/lane_processes.py",
+    ),
+    "threading": (
+        "engines/whispercpp/",
+        "scheduler/answers.py",
+        "scheduler/lane_threads.py",
+        "scheduler/lane_processes.py",
+        "models/",
+    ),
     "pywhispercpp": (),
     "requests": (),
 }

@@ -16,8 +16,16 @@ class GatedHost:
     One that is cancelled holds its lane until `finish` too, as an encode does.
     """
 
-    def __init__(self, lanes: int = 1, *, languages: tuple[str, ...] = ("en",)) -> None:
-        self.info = EngineInfo("gated", "none", languages, lanes)
+    def __init__(
+        self,
+        lanes: int = 1,
+        *,
+        languages: tuple[str, ...] = ("en",),
+        stops_at_once: bool = False,
+    ) -> None:
+        self.info = EngineInfo(
+            "gated", "none", languages, lanes, stops_at_once=stops_at_once
+        )
         self.started: list[int] = []
         self.threads: dict[int, int] = {}
         self.cancelled: list[int] = []

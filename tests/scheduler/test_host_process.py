@@ -1,38 +1,27 @@
 import hashlib
-import io
-import os
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from whispercpp_ws.decoding import DecodeRequest, Priority
-from whispercpp_ws.engines.base import Cancelled
-from whispercpp_ws.engines.scripted import ScriptedLane
+from tests.scheduler.letters import SPEC, decode, served
+from whispercpp_ws.decoding import DecodeRequest
+from whispercpp_ws.engines.scripted import ScriptedEngine, ScriptedLane
 from whispercpp_ws.errors import (
     BadModelFile,
     RefusedInput,
     SpeechError,
-    Superseded,
 )
-from whispercpp_ws.scheduler import host_process
-from whispercpp_ws.scheduler.host_process import Sender, serve, verify_file
+from whispercpp_ws.scheduler.host_process import verify_file
 from whispercpp_ws.scheduler.wire import (
     Cancel,
-    Decode,
     Decoded,
     FrameReader,
     HostSpec,
     Load,
-    Message,
-    Ping,
-    Pong,
     Ready,
     Refused,
     encode,
@@ -40,17 +29,11 @@ from whispercpp_ws.scheduler.wire import (
 from whispercpp_ws.transcript import Hypothesis
 
 
-SPEC = HostSpec("scripted", "test", lanes=2)
-
-
-def decode(ticket: int, seconds: float = 1.0) -> Decode:
-    samples = np.zeros(int(seconds * 16_000), np.float32)
-    return Decode(ticket, DecodeRequest(0, Priority.FINAL, samples))
-
-
-def served(*received: Message) -> tuple[int, list[Message]]:
-    sent: list[Message] = []
-    return serve(iter(received), sent.append), sent
+@pytest.fixture(autouse=True, params=["threads", "processes"])
+def lanes_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test with lanes of both kinds, where the system has both."""
+    is_forkable = property(lambda _engine: request.param == "processes")
+    monkeypatch.setattr(ScriptedEngine, "is_forkable", is_forkable)
 
 
 def failing(error: Exception) -> Callable[..., Hypothesis]:
@@ -71,12 +54,11 @@ def test_a_host_says_what_it_loaded_then_answers_each_decode() -> None:
     assert answers == {7: "one two", 8: "one"}
 
 
-@pytest.mark.parametrize(("warm_up", "expected_s"), [(True, 0.001), (False, 0.0)])
-def test_the_fastest_warm_up_tells_how_fast_the_engine_is(
+@pytest.mark.parametrize(("warm_up", "expected_s"), [(True, 0.002), (False, 0.0)])
+def test_the_warm_up_tells_how_fast_the_engine_is(
     monkeypatch: pytest.MonkeyPatch, expected_s: float, *, warm_up: bool
 ) -> None:
-    taken_s = iter([0.002, 0.001])
-    monkeypatch.setattr(ScriptedLane, "warm_up", lambda lane: next(taken_s))
+    monkeypatch.setattr(ScriptedLane, "warm_up", lambda lane: 0.002)
     _, [ready] = served(Load(replace(SPEC, warm_up=warm_up)))
     assert isinstance(ready, Ready)
     assert ready.info.frame_s == expected_s
@@ -105,64 +87,19 @@ def test_a_decode_that_fails_is_answered_and_the_next_one_runs(
     monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, message: str
 ) -> None:
     monkeypatch.setattr(ScriptedLane, "decode", failing(error))
-    _, sent = served(Load(replace(SPEC, lanes=1)), decode(1, 2.0), decode(2))
-    assert sent[1:] == [Refused(1, code, message), Decoded(2, Hypothesis("fine"))]
+    _, sent = served(Load(SPEC), decode(1, 2.0), decode(2))
+    answers = {m.ticket: m for m in sent if isinstance(m, Decoded | Refused)}
+    assert answers[1] == Refused(1, code, message)
+    assert answers[2] == Decoded(2, Hypothesis("fine"))
 
 
-def test_a_host_says_that_it_is_there() -> None:
-    assert served(Load(SPEC), Ping())[1][1:] == [Pong()]
-
-
-def test_a_lane_without_work_frees_its_memory_and_decodes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rested = threading.Event()
-    monkeypatch.setattr(host_process, "IDLE_S", 0.001)
-    monkeypatch.setattr(ScriptedLane, "rest", lambda lane: rested.set())
-
-    def received() -> Iterator[Message]:
-        yield Load(replace(SPEC, lanes=1))
-        assert rested.wait(10)
-        yield decode(1)
-
-    sent: list[Message] = []
-    assert serve(received(), sent.append) == 0
-    assert isinstance(sent[-1], Decoded)
-
-
-def wait_for_cancel(
-    _lane: ScriptedLane, request: DecodeRequest, is_cancelled: Cancelled
-) -> Hypothesis:
-    while not is_cancelled():
-        time.sleep(0.001)
-    raise Superseded("the decode was cancelled")
-
-
-def test_a_decode_that_runs_is_told_that_nobody_wants_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ScriptedLane, "decode", wait_for_cancel)
-    _, sent = served(Load(replace(SPEC, lanes=1)), decode(1), Cancel(1), Cancel(9))
-    assert sent[1:] == [Refused(1, "superseded", "the decode was cancelled")]
-
-
-def test_a_host_whose_gateway_is_gone_still_ends() -> None:
-    def send(message: Message) -> None:
-        if isinstance(message, Decoded):
-            raise BrokenPipeError
-
-    assert serve(iter([Load(SPEC), decode(1)]), send) == 0
+def test_what_has_its_answer_already_cannot_be_cancelled() -> None:
+    assert len(served(Load(SPEC), Cancel(9), decode(1))[1]) == 2
 
 
 def test_anything_but_a_decode_after_the_load_ends_the_host() -> None:
     with pytest.raises(SpeechError, match="expected a decode"):
         served(Load(SPEC), Load(SPEC))
-
-
-def test_a_sender_writes_whole_frames() -> None:
-    stream = io.BytesIO()
-    Sender(stream)(Load(SPEC))
-    assert FrameReader().feed(stream.getvalue()) == [Load(SPEC)]
 
 
 @pytest.fixture
@@ -192,22 +129,13 @@ def test_another_file_than_promised_is_refused(
         verify_file(replace(model, **changes))  # type: ignore[arg-type]
 
 
-def test_messages_are_read_until_the_other_end_closes() -> None:
-    readable, writable = os.pipe()
-    os.write(writable, encode(Load(SPEC)) + encode(Refused(1, "a", "b")))
-    os.close(writable)
-    got: Iterator[Message] = host_process.messages(readable)
-    assert list(got) == [Load(SPEC), Refused(1, "a", "b")]
-    os.close(readable)
-
-
 def test_the_process_keeps_stray_prints_out_of_its_answers() -> None:
     code = (
         "import os, sys\n"
         "from whispercpp_ws.engines import scripted\n"
         "from whispercpp_ws.scheduler import host_process\n"
-        "close = scripted.ScriptedLane.close\n"
-        "scripted.ScriptedLane.close = lambda lane: os.write(1, b'stray') and None\n"
+        "warm_up = lambda lane: os.write(1, b'stray') * 0.0\n"
+        "scripted.ScriptedLane.warm_up = warm_up\n"
         "sys.exit(host_process.main())"
     )
     done = subprocess.run(

@@ -187,6 +187,43 @@ async def test_a_final_beside_others_that_wait_takes_the_lane_that_is_free() -> 
         await partial
 
 
+@pytest.mark.parametrize("newer", [Priority.SPECULATIVE, Priority.FINAL])
+async def test_a_final_ends_the_partial_of_another_where_that_frees_a_lane_at_once(
+    newer: Priority,
+) -> None:
+    host = GatedHost(lanes=2, stops_at_once=True)
+    scheduler = Scheduler(host)
+    kept = await ask(scheduler, "a", request(1))
+    ended = await ask(scheduler, "b", request(2, Priority.PARTIAL))
+    final = await ask(scheduler, "c", request(3, newer))
+    with pytest.raises(Superseded):
+        await ended
+    assert host.cancelled == [2]
+    for number in (2, 1, 3):
+        host.finish(number)
+        await settle()
+    assert (await kept).text == "1"
+    assert (await final).text == "3"
+
+
+async def test_no_more_partials_are_ended_than_finals_wait() -> None:
+    host = GatedHost(lanes=3, stops_at_once=True)
+    scheduler = Scheduler(host)
+    partials = [
+        await ask(scheduler, name, request(number, Priority.PARTIAL))
+        for number, name in enumerate("abc")
+    ]
+    final = await ask(scheduler, "d", request(3))
+    other = await ask(scheduler, "e", request(4, Priority.PARTIAL))
+    assert host.cancelled == [0]
+    for number in (0, 1, 2, 3, 4):
+        host.finish(number)
+        await settle()
+    outcomes = await asyncio.gather(*partials, final, other, return_exceptions=True)
+    assert isinstance(outcomes[0], Superseded)
+    assert [str(heard.text) for heard in outcomes[1:] if isinstance(heard, Hypothesis)]
+
+
 @pytest.mark.parametrize(
     ("session_id", "running", "newer"),
     [

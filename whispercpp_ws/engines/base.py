@@ -28,6 +28,8 @@ class EngineInfo:
     frame_s: float = 0.0
     """Seconds for each encoder frame of a decode on one thread, as the warm-up found;
     0 where it has not been measured."""
+    stops_at_once: bool = False
+    """Whether a decode that is cancelled frees its lane now, not after its encode."""
 
 
 Cancelled = Callable[[], bool]
@@ -91,6 +93,12 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """Say what is loaded."""
+        ...
+
+    @property
+    def is_forkable(self) -> bool:
+        """Whether lanes may be opened in forks of the process that loaded it: it has
+        started no threads and holds nothing on a device."""
         ...
 
     def open_lane(self) -> Lane:

@@ -86,6 +86,11 @@ class ScriptedEngine:
         """Describe an engine that knows English and Russian."""
         return EngineInfo("scripted", self._model, ("en", "ru"), lanes=1)
 
+    @property
+    def is_forkable(self) -> bool:
+        """Say yes: there is nothing that a fork could lose."""
+        return True
+
     def open_lane(self) -> ScriptedLane:
         """Make a lane; lanes share nothing."""
         return ScriptedLane(self._words)

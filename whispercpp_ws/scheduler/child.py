@@ -45,13 +45,18 @@ from whispercpp_ws.transcript import Hypothesis
 READ_BYTES = 1 << 16
 """One read from the pipe; results are a few kilobytes."""
 
-ENVIRONMENT = {"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "1000"}
+ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "active",
+    "GOMP_SPINCOUNT": "1000",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 """What the process is started with, unless set otherwise: threads that wait for each
 other at OpenMP's barriers spin for some microseconds, then sleep. Without a bound a
 decode on two threads took up to 13 s, instead of 0.4, beside one other busy process.
 Threads that sleep at once need 0.72 s for a window of 8 s, these 0.55; beside one busy
 process 1.0 and 1.3. "active" is for libgomp, which else bounds spinning by 100 rounds
-once the lanes together have more threads than there are cores: as slow as sleeping."""
+once the lanes together have more threads than there are cores: as slow as sleeping.
+numpy's BLAS, of which nothing is used, starts no threads, which forks would lose."""
 
 CRASHES = frozenset(
     getattr(signal, name)

@@ -44,9 +44,10 @@ class Tuning:
     """Silence in which no partial is started while nothing is shown: the lane may soon
     be wanted for a final, and the partial after a plosive is only 60 ms late."""
     hold_partial_ms: int = 20
-    """The same once something is shown. An encode cannot be broken off: with 60 ms
-    finals of Russian prompts came 0.99/1.42 s after the end of speech at the 50th and
-    95th percentiles, with 20 ms 0.89/1.26, but first texts 0.05 to 0.25 s later."""
+    """The same once something is shown. Where lanes are threads an encode cannot be
+    broken off: with 60 ms finals of Russian prompts came 0.99/1.42 s after the end of
+    speech at the 50th and 95th percentiles, with 20 ms 0.89/1.26, but first texts 0.05
+    to 0.25 s later."""
     partial_window_s: float = 4.0
     """Length from which a partial window moves on past words that are stable."""
     overlap_words: int = 3
@@ -54,7 +55,9 @@ class Tuning:
     part_s: float = 9.0
     """Length from which a part of an utterance ends at a pause. Longer speech without
     one is decoded whole: divided between two sure words while it went on, at 5.2 or at
-    7.2 s, 10.8 and 11.4 % of 1226 words were wrong, and 10.1 % as it is."""
+    7.2 s, 10.8 and 11.4 % of 1226 words were wrong, and 10.1 % as it is. Divided at the
+    longest pause in it once it was 10.5 s long, 0.3 % more were, and finals of those
+    that ended soon after came later than before, for they waited for two decodes."""
     min_cut_pause_ms: int = 300
     """Shortest silence at which a long part or utterance may be cut. At less, short
     pieces are decoded without what follows them: at 120 ms 24 more of 1226 words were

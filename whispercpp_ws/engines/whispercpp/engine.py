@@ -7,6 +7,7 @@ from pathlib import Path
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.engines.whispercpp.alignment import AlignmentPreset, preset_for
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper, load_binding
+from whispercpp_ws.engines.whispercpp.devices import only_processors
 from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
 from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
@@ -97,6 +98,12 @@ class WhisperCppEngine:
     def info(self) -> EngineInfo:
         """Say what is loaded."""
         return self._info
+
+    @property
+    def is_forkable(self) -> bool:
+        """Whether libwhisper has no backend but the processor's; loading starts no
+        thread there."""
+        return only_processors()
 
     def open_lane(self) -> WhisperCppLane:
         """Make one more lane; raises EngineError, when there is no memory for it, and
