@@ -100,6 +100,22 @@ async def test_a_client_that_goes_quiet_gets_its_final(
     assert (await wait_for(socket, "final"))["utterance"] == 1
 
 
+async def test_a_client_that_goes_quiet_is_asked_whether_it_is_there(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    site = await make_site(limited(quiet_flush_s=0.3))
+    socket = await site.connect(autoping=False)
+    await start(socket)
+    await socket.send_bytes(speech[:48_000])
+    texts = []
+    while (frame := await socket.receive()).type is not WSMsgType.PING:
+        texts.append(frame.data)
+    # Cut off, it would not answer, and the word it is in would not be ended.
+    assert not any('"final"' in text for text in texts)
+    await socket.pong(frame.data)
+    await wait_for(socket, "final")
+
+
 async def test_set_changes_the_next_utterance(
     socket: ClientWebSocketResponse, speech: bytes
 ) -> None:

@@ -218,7 +218,8 @@ OPTIONS = (
         "limits",
         "quiet_flush_s",
         Decimal(0.1, 60),
-        "time without audio that finishes an open utterance, in seconds",
+        "time without audio that finishes an open utterance, in seconds; four times as "
+        "long for a peer that answers no ping",
     ),
     Option(
         "max-backlog",

@@ -157,7 +157,7 @@ class Connection:
             if error is not None:
                 self._wind_down(error)
                 return
-            self._finish_quiet_utterance(now_s)
+            await self._finish_quiet_utterance(now_s)
             await asyncio.sleep(self._deadlines.wait_s(now_s))
 
     async def _write(self) -> None:
@@ -276,12 +276,16 @@ class Connection:
         self._session.leave_behind()
         self._loop.call_later(LINGER_S, self._over.set)
 
-    def _finish_quiet_utterance(self, now_s: float) -> None:
+    async def _finish_quiet_utterance(self, now_s: float) -> None:
         session = self._session
         if session is None or not session.utterance_open or not self._inbox.is_empty:
             return
         if self._deadlines.is_quiet(now_s):
             session.flush()
+        elif self._deadlines.is_sign_wanted(now_s):
+            self._deadlines.note_asked()
+            if not await self._socket.probe():
+                self._deadlines.note_sign()
 
     # What the session says
 
@@ -298,7 +302,8 @@ class Connection:
         if not is_paused:
             self._deadlines.note_resume(now_s=now_s)
             return
-        self._deadlines.note_pause(now_s=now_s)
+        received_s = self._session.received_s if self._session else 0.0
+        self._deadlines.note_pause(now_s=now_s, received_s=received_s)
         self._shared.metrics.pauses.inc()
         if self._deadlines.is_warning_due(now_s):
             self.deliver(backlog_warning(self._limits))

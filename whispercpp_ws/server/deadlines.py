@@ -3,9 +3,10 @@
 from whispercpp_ws.config import LimitConfig
 from whispercpp_ws.errors import (
     AudioTooFast,
-    PeerError,
+    Overloaded,
     SessionIdle,
     SessionTooLong,
+    SpeechError,
     Unauthorized,
 )
 from whispercpp_ws.events import Warned
@@ -21,8 +22,14 @@ class Deadlines:
         self._audio_s = now_s
         self._started_s: float | None = None
         self._paused_s: float | None = None
+        self._ahead_s = 0.0
+        """By how much more audio than time had passed when the pause began."""
         self._expires_s: float | None = None
         self._warned_s: float | None = None
+        self._is_asked = False
+        """Whether a pong was asked for since the last audio."""
+        self._is_there = False
+        """Whether the peer gave a sign of life since then."""
 
     def note_start(self, *, now_s: float, expires_s: float | None) -> None:
         """Note a `start` and when its token expires, if it has one."""
@@ -36,10 +43,20 @@ class Deadlines:
     def note_audio(self, *, now_s: float) -> None:
         """Note audio of the peer."""
         self._audio_s = now_s
+        self._is_asked = self._is_there = False
 
-    def note_pause(self, *, now_s: float) -> None:
-        """Note that the session takes no audio until decodes are done."""
+    def note_asked(self) -> None:
+        """Note that the peer was asked for a pong."""
+        self._is_asked = True
+
+    def note_sign(self) -> None:
+        """Note a sign of life that is no audio; one nobody asked for tells nothing."""
+        self._is_there = self._is_asked
+
+    def note_pause(self, *, now_s: float, received_s: float) -> None:
+        """Note that the session takes no more audio until decodes are done."""
         self._paused_s = now_s
+        self._ahead_s = received_s - (now_s - (self._started_s or now_s))
 
     def is_warning_due(self, now_s: float) -> bool:
         """Tell whether a pause is news: a fast upload pauses every second."""
@@ -51,14 +68,28 @@ class Deadlines:
     def note_resume(self, *, now_s: float) -> None:
         """Note that it does again; the time in between was not the peer's silence."""
         self._paused_s = None
-        self._frame_s = self._audio_s = now_s
+        self._frame_s = now_s
+        self.note_audio(now_s=now_s)
+
+    def is_sign_wanted(self, now_s: float) -> bool:
+        """Tell whether to ask the peer for a pong: it may be quiet, or cut off."""
+        asks_s = ASK_SHARE * self._limits.quiet_flush_s
+        is_late = now_s - self._audio_s >= asks_s
+        return is_late and self._paused_s is None and not self._is_asked
 
     def is_quiet(self, now_s: float) -> bool:
-        """Tell whether no audio has come for so long that the utterance is over."""
-        quiet_s = now_s - self._audio_s
-        return self._paused_s is None and quiet_s >= self._limits.quiet_flush_s
+        """
+        Tell whether no audio has come for so long that the utterance is over.
 
-    def broken(self, now_s: float) -> PeerError | None:
+        Of a peer that is cut off in the middle of a word the rest may come yet, over
+        another connection: without a sign of life it takes longer.
+        """
+        flush_s = self._limits.quiet_flush_s
+        if not self._is_there:
+            flush_s *= UNANSWERED_FACTOR
+        return self._paused_s is None and now_s - self._audio_s >= flush_s
+
+    def broken(self, now_s: float) -> SpeechError | None:
         """Return the error of the first limit that is broken, if one is."""
         if self._started_s is None:
             return self._broken_start(now_s)
@@ -81,7 +112,7 @@ class Deadlines:
         limits = self._limits
         waits = [
             _left(self._frame_s + limits.idle_timeout_s, now_s, limits.idle_timeout_s),
-            _left(self._audio_s + limits.quiet_flush_s, now_s, limits.quiet_flush_s),
+            self._flush_wait_s(now_s),
         ]
         if self._started_s is None:
             waits.append(self._opened_s + limits.start_timeout_s - now_s)
@@ -94,19 +125,27 @@ class Deadlines:
         waits.append(paused_s + limits.max_backlog_s - now_s)
         return max(min(waits), MIN_WAIT_S)
 
-    def _broken_start(self, now_s: float) -> PeerError | None:
+    def _flush_wait_s(self, now_s: float) -> float:
+        flush_s = self._limits.quiet_flush_s
+        asks_s = ASK_SHARE * flush_s
+        if not self._is_asked:
+            return _left(self._audio_s + asks_s, now_s, asks_s)
+        # A pong may come at any time.
+        return _left(self._audio_s + flush_s, now_s, flush_s - asks_s)
+
+    def _broken_start(self, now_s: float) -> SpeechError | None:
         if now_s - self._opened_s < self._limits.start_timeout_s:
             return None
         return SessionIdle(
             f"expected `start` within {self._limits.start_timeout_s:g} s, got nothing"
         )
 
-    def _broken_flow(self, now_s: float) -> PeerError | None:
+    def _broken_flow(self, now_s: float) -> SpeechError | None:
         limits = self._limits
         if self._paused_s is not None:
             # A live peer's audio waits unheard for as long as the pause lasts.
             stuck = now_s - self._paused_s >= limits.max_backlog_s
-            return _too_fast(limits) if stuck else None
+            return self._stuck() if stuck else None
         if now_s - self._frame_s < limits.idle_timeout_s:
             return None
         return SessionIdle(
@@ -114,8 +153,26 @@ class Deadlines:
             "send `end` when there is no more audio"
         )
 
+    def _stuck(self) -> SpeechError:
+        """Tell whose fault it is that decodes do not keep up."""
+        limits = self._limits
+        if self._ahead_s < limits.pause_backlog_s / 2:
+            return Overloaded(
+                f"audio came as it was spoken, and for {limits.max_backlog_s:g} s no "
+                "decode was done; try again later"
+            )
+        return AudioTooFast(
+            "expected audio no faster than it can be decoded, got "
+            f"{limits.max_backlog_s:g} s more; send slower, or use a smaller model"
+        )
+
 
 WARN_EVERY_S = 30.0
+ASK_SHARE = 2 / 3
+"""Of the time without audio that ends an utterance, after which a pong is asked for."""
+UNANSWERED_FACTOR = 4
+"""By which that time is longer where no pong comes: 6 s, in which clients come back
+after a loss, and a while for one that answers pings between other things."""
 MIN_WAIT_S = 0.01
 """Keeps rounding of a timer from turning a wait into a busy loop."""
 
@@ -123,13 +180,6 @@ MIN_WAIT_S = 0.01
 def _left(deadline_s: float, now_s: float, whole_s: float) -> float:
     """Return the time to a deadline, or its whole span where it is reached already."""
     return deadline_s - now_s if deadline_s > now_s else whole_s
-
-
-def _too_fast(limits: LimitConfig) -> AudioTooFast:
-    return AudioTooFast(
-        f"expected audio no faster than it can be decoded, got {limits.max_backlog_s:g}"
-        " s more; send slower, or use a smaller model"
-    )
 
 
 def backlog_warning(limits: LimitConfig) -> Warned:

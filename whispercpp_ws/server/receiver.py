@@ -51,9 +51,14 @@ class FrameReceiver:
             if message.type is WSMsgType.CLOSE:
                 self._inbox.put(PeerClosed(message.data or 0))
                 return True
-            if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            if message.type is WSMsgType.PING:
+                await self._socket.answer(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._deadlines.note_sign()
+            elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                self._take(message)
+            else:
                 return False
-            self._take(message)
             # Or it would be held, up to 1 MB of it, until the next one comes.
             del message
             frames += 1

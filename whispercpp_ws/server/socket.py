@@ -14,6 +14,8 @@ from whispercpp_ws.errors import BadJson, FrameTooLarge, PeerError
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a peer may take to answer our close frame."""
+PROBE_TIMEOUT_S = 0.5
+"""How long a ping may wait behind frames that the peer has not taken."""
 SEND_BUFFER_BYTES = 128 * 1024
 """Kernel memory for frames a slow reader has not taken; Linux would use 4 MB. It
 holds 400 partials."""
@@ -40,6 +42,14 @@ class FrameSocket(Protocol):
         """Send one text frame; raises ConnectionError."""
         ...
 
+    async def answer(self, ping: bytes) -> None:
+        """Send the pong to a ping of the peer's."""
+        ...
+
+    async def probe(self) -> bool:
+        """Ask the peer for a pong; False where the protocol has none."""
+        ...
+
     async def close(self, *, code: int, message: bytes) -> bool:
         """Send a close frame and wait for the peer's."""
         ...
@@ -60,6 +70,8 @@ class PeerSocket(web.WebSocketResponse):
             timeout=CLOSE_TIMEOUT_S,
             # The close frame is answered after the finals, by the connection.
             autoclose=False,
+            # Pongs are read too: they tell a quiet peer from one that is cut off.
+            autoping=False,
             heartbeat=limits.heartbeat_s,
             protocols=subprotocols,
             # A zlib window per connection costs more than small JSON frames save.
@@ -68,6 +80,18 @@ class PeerSocket(web.WebSocketResponse):
         )
         self._limits = limits
         self.last_words: Callable[[PeerError], list[str]] | None = None
+
+    async def answer(self, ping: bytes) -> None:
+        """Send the pong to a ping of the peer's, if it is still there."""
+        with suppress(ConnectionError):
+            await self.pong(ping)
+
+    async def probe(self) -> bool:
+        """Ask the peer for a pong; one that takes no frame will give none either."""
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await self.ping()
+        return True
 
     async def close(
         self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True

@@ -65,6 +65,13 @@ class WyomingSocket:
         self._writer.write(f"{text}\n".encode())
         await self._writer.drain()
 
+    async def answer(self, ping: bytes) -> None:
+        """Do nothing: no event of these is a ping."""
+
+    async def probe(self) -> bool:
+        """Say that nothing can be asked for."""
+        return False
+
     async def close(self, *, code: int, message: bytes) -> bool:
         """Close the connection; codes are not told."""
         self._writer.close()
