@@ -53,6 +53,7 @@ and the private 4xxx range) and `retryable` are class attributes, `field` names 
 message field at fault where there is one.
 """
 
+from math import ceil
 from typing import ClassVar
 
 
@@ -73,6 +74,11 @@ class SpeechError(Exception):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+    @property
+    def retry_s(self) -> int:
+        """Whole seconds for a Retry-After header (RFC 9110 §10.2.3)."""
+        return ceil(self.retry_after_s or RETRY_AFTER_S)
 
 
 class PeerError(SpeechError):

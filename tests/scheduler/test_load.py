@@ -2,7 +2,7 @@ import pytest
 
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.engines.base import EngineInfo
-from whispercpp_ws.errors import Overloaded
+from whispercpp_ws.errors import RETRY_AFTER_S, Overloaded
 from whispercpp_ws.metrics import Metrics
 from whispercpp_ws.scheduler.admission import NO_BOUND
 from whispercpp_ws.scheduler.deaths import SHAKY_S
@@ -11,6 +11,7 @@ from whispercpp_ws.scheduler.load import (
     FIRST_PARTIAL_COST,
     LEAST_FIRST_COST,
     MOST_FIRST_COST,
+    NEWCOMERS_RETRY_S,
     LoadMeter,
     Unloaded,
 )
@@ -40,6 +41,21 @@ def test_sessions_come_in_until_the_lanes_are_taken() -> None:
             meter.admit()
     value = metrics.registry.get_sample_value("whispercpp_ws_predicted_load")
     assert value is not None and value > 0.7
+
+
+def test_who_is_refused_for_newcomers_may_come_again_sooner() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=2, clock=clock)
+    meter.admit()
+    with pytest.raises(Overloaded) as refused:
+        for _ in range(100):
+            meter.admit()
+    assert refused.value.retry_s == NEWCOMERS_RETRY_S
+    for speaker in "abcd":
+        meter.note_audio(speaker, 0.1, is_speech=True)
+    with pytest.raises(Overloaded) as refused:
+        meter.admit()
+    assert refused.value.retry_s == RETRY_AFTER_S
 
 
 def test_work_makes_sessions_dearer() -> None:

@@ -139,10 +139,17 @@ class Admission:
         is_first = self._speakers(now_s) == 0
         return is_first or self.load_with_one_more(now_s=now_s) <= self._most_load
 
+    def waits_for_newcomers(self, *, now_s: float) -> bool:
+        """Tell whether one more speaker fits but for those who have not spoken yet."""
+        load = (self._speaking(now_s) + 1) * self.speaker_cost / self._lanes
+        return load <= self._most_load
+
     def _speakers(self, now_s: float) -> float:
         self._settle_newcomers(now_s)
-        speaking = sum(now_s - at_s < SPEAKING_S for at_s in self._spoke_s.values())
-        return speaking + self._share * len(self._newcomers)
+        return self._speaking(now_s) + self._share * len(self._newcomers)
+
+    def _speaking(self, now_s: float) -> int:
+        return sum(now_s - at_s < SPEAKING_S for at_s in self._spoke_s.values())
 
     def _settle_newcomers(self, now_s: float) -> None:
         for number, came_s in list(self._newcomers.items()):

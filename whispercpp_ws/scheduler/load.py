@@ -23,6 +23,8 @@ PARTIAL_FRAMES = 260
 """The same for partials: there tiny.en takes 0.23 lanes and base 0.3."""
 MOST_PARTIAL_COST = 0.3
 """Partials come more seldom where they take longer."""
+NEWCOMERS_RETRY_S = 2
+"""When to come again where only newcomers are in the way: `NEWCOMER_S` and a little."""
 LEAST_FIRST_COST = 0.01
 MOST_FIRST_COST = 2.0
 """Whatever the warm-up took: beyond that one speaker is too much for two cores."""
@@ -94,8 +96,16 @@ class LoadMeter:
             self._metrics.predicted_load.set(load)
             self._metrics.speaker_cost.set(self._admission.speaker_cost)
         if not fits:
-            raise Overloaded("no lane has time for one more speaker; try again later")
+            raise self._refusal(now_s)
         return self._admission.note_admitted(now_s=now_s)
+
+    def _refusal(self, now_s: float) -> Overloaded:
+        is_brief = self._admission.waits_for_newcomers(now_s=now_s)
+        error = Overloaded("no lane has time for one more speaker; try again later")
+        if is_brief and self.pressure.admits:
+            # Those who came just now may turn out to be idle.
+            error.retry_after_s = NEWCOMERS_RETRY_S
+        return error
 
     def note_gone(self, number: int) -> None:
         """Take that a connection is over."""

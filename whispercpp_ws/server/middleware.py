@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from whispercpp_ws.access.origin import check_origin
-from whispercpp_ws.errors import RETRY_AFTER_S, SpeechError
+from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED
 
 
@@ -54,7 +54,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 def error_response(error: SpeechError, request_id: str) -> web.Response:
     """Return the response that an error is."""
-    headers = {hdrs.RETRY_AFTER: str(RETRY_AFTER_S)} if error.retryable else {}
+    headers = {hdrs.RETRY_AFTER: str(error.retry_s)} if error.retryable else {}
     if error.http_status == web.HTTPUnauthorized.status_code:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     body = {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from whispercpp_ws.errors import RETRY_AFTER_S, SpeechError
+from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.protocols import deepgram_query, openai_rest, whispercpp_http
 from whispercpp_ws.server.keys import REQUEST_ID, SHARED
 
@@ -50,7 +50,7 @@ def deepgram_error(error: SpeechError, request: web.Request) -> web.Response:
 
 
 def _retry(error: SpeechError) -> dict[str, str]:
-    return {hdrs.RETRY_AFTER: str(RETRY_AFTER_S)} if error.retryable else {}
+    return {hdrs.RETRY_AFTER: str(error.retry_s)} if error.retryable else {}
 
 
 def _json(text: str, error: SpeechError, headers: dict[str, str]) -> web.Response:
