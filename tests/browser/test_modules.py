@@ -43,7 +43,7 @@ def test_every_text_of_the_pages_has_a_message() -> None:
         wanted |= set(re.findall(r'data-(?:t|label)="(\w+)"', text))
     for module in WEB.glob("*.js"):
         text = module.read_text(encoding="utf-8")
-        wanted |= set(re.findall(r'\bt\("(\w+)"', text))
+        wanted |= set(re.findall(r'\b(?:t\(|write\("[\w-]+", )"(\w+)"', text))
         wanted |= set(re.findall(r'show(?:Problem|Note|State)\("(\w+)"', text))
     assert wanted
     assert wanted <= known

@@ -8,7 +8,7 @@ export const MESSAGES = {
 	stop: ["Stop", "Стоп"],
 	hold: ["Hold to talk", "Удерживать"],
 	file: ["Open a file", "Открыть файл"],
-	keys: ["Space starts and stops; hold it to talk. Drop an audio file anywhere.", "Пробел: начать и остановить, удерживая — говорить. Аудиофайл можно бросить сюда."],
+	keys: ["Space starts and stops; hold it to talk. Drop a file anywhere.", "Пробел: старт и стоп, удерживая — говорить. Файл можно бросить сюда."],
 	language: ["Language", "Язык"],
 	detect: ["Detect", "Определить"],
 	model: ["Model", "Модель"],
@@ -20,7 +20,7 @@ export const MESSAGES = {
 	useToken: ["Use", "Применить"],
 	level: ["Level of the input", "Уровень входа"],
 	transcript: ["Transcript", "Расшифровка"],
-	empty: ["What is said appears here: grey while it may change, black when settled.", "Здесь появится сказанное: серым, пока может измениться, затем чёрным."],
+	empty: ["What is said appears here: grey while it may change, then black.", "Здесь появится сказанное: серым, пока меняется, затем чёрным."],
 	wordHelp: ["Arrows choose a word, Enter plays it.", "Стрелки выбирают слово, Enter играет."],
 	hear: ["Hear {from} to {to} again", "Прослушать {from}–{to}"],
 	confidence: ["{word}: {percent} % sure", "{word}: {percent} %"],
@@ -40,16 +40,16 @@ export const MESSAGES = {
 	lost: ["Connection lost; what you say is kept", "Связь потеряна; сказанное хранится"],
 	resumed: ["The connection is back; no word is lost.", "Связь восстановлена, ни слова не потеряно."],
 	lag: ["{s} s behind", "отставание {s} с"],
-	notAllowed: ["The microphone was not allowed. Allow it in the address bar and start again.", "Микрофон не разрешён. Разрешите его в адресной строке и начните снова."],
-	notFound: ["No microphone was found. Connect one and start again.", "Микрофон не найден. Подключите его и начните снова."],
-	unplugged: ["The microphone is gone. Connect it and start again.", "Микрофон пропал. Подключите его и начните снова."],
+	notAllowed: ["The microphone was not allowed. Allow it in the address bar.", "Микрофон не разрешён. Разрешите его в адресной строке."],
+	notFound: ["No microphone was found. Connect one.", "Микрофон не найден. Подключите его."],
+	unplugged: ["The microphone is gone. Connect it and start again.", "Микрофон пропал. Подключите и начните снова."],
 	notReadable: ["The microphone cannot be opened; is another program using it?", "Микрофон не открывается; не занят ли он?"],
-	insecure: ["Browsers give the microphone to https:// and localhost only: use https, or run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}. Files can be dropped all the same.", "Микрофон доступен только на https:// и localhost: нужен https, или запустите «ssh -L {port}:127.0.0.1:{port} {host}» и откройте http://localhost:{port}. Файлы бросать можно."],
+	insecure: ["Browsers give the microphone to https:// and localhost only: use https, or “{tunnel}” and then {local}. Files can be dropped.", "Микрофон доступен только на https:// и localhost: нужен https, или «{tunnel}» и затем {local}. Файлы бросать можно."],
 	microphoneFailed: ["The microphone failed: {detail}", "Ошибка микрофона: {detail}"],
-	overloaded: ["The server is full. Try again in some seconds.", "Сервер занят. Повторите через несколько секунд."],
+	overloaded: ["The server is full. Try again soon.", "Сервер занят. Повторите чуть позже."],
 	draining: ["The server is shutting down. Try again in a minute.", "Сервер выключается. Повторите через минуту."],
 	unreachable: ["The server does not answer. Is it running?", "Сервер не отвечает. Запущен ли он?"],
-	unauthorized: ["A valid access token is needed. Enter it above and start again.", "Нужен действующий токен. Введите его выше и начните снова."],
+	unauthorized: ["A valid access token is needed. Enter it above.", "Нужен действующий токен. Введите его выше."],
 	connection_lost: ["The connection was lost. The text is complete up to the last sentence.", "Связь потеряна. Текст полон до последнего предложения."],
 	unknown_session: ["The server no longer knows this session. Start again.", "Сервер не помнит этот сеанс. Начните снова."],
 	buffer_full: ["The connection was away for too long. Start again.", "Связи не было слишком долго. Начните снова."],
@@ -70,15 +70,16 @@ export const MESSAGES = {
 	models: ["Models", "Модели"],
 	languages: ["{n} languages", "языков: {n}"],
 	isDefault: ["default", "по умолчанию"],
-	lagPartial: ["Audio to partial", "Звук → промежуточный текст"],
-	lagFinal: ["Audio to final", "Звук → окончательный текст"],
-	finalTotal: ["End of speech to final", "Конец речи → окончательный текст"],
-	decode: ["Decodes", "Декодирование"],
+	lag_seconds: ["Audio to text", "Звук → текст"],
+	final_seconds: ["End of speech to final", "Конец речи → итоговый текст"],
+	decode_seconds: ["Decodes", "Декодирование"],
 	median: ["median {p50} s, 95 % within {p95} s, {n} in all", "медиана {p50} с, 95 % до {p95} с, всего {n}"],
 	none: ["nothing yet", "пока ничего"],
-	localOnly: ["Shown on the server's own machine only: run “ssh -L {port}:127.0.0.1:{port} {host}” and open http://localhost:{port}/status.", "Видно только на сервере: «ssh -L {port}:127.0.0.1:{port} {host}», затем http://localhost:{port}/status."],
+	localOnly: ["Shown on the server's own machine only: “{tunnel}”, then open {local}/status.", "Видно только на сервере: «{tunnel}», затем {local}/status."],
 	updated: ["As of {time}", "На {time}"],
 };
+
+export const by = (id) => document.getElementById(id);
 
 export function interfaceLanguage() {
 	const wanted = recall("interface") ?? navigator.language.slice(0, 2);
@@ -87,13 +88,13 @@ export function interfaceLanguage() {
 
 let language = "en";
 
-// Write every marked element of the page in a language.
+// Write every marked element of the page in a language, what `write` wrote too.
 export function speak(chosen) {
 	language = chosen;
 	document.documentElement.lang = chosen;
 	for (const element of document.querySelectorAll("[data-t], [data-label]")) {
 		const { t: key, label } = element.dataset;
-		if (key) element.textContent = t(key);
+		if (key) element.textContent = t(key, element.dataset);
 		if (label) element.ariaLabel = t(label, element.dataset);
 	}
 }
@@ -108,15 +109,19 @@ export const knows = (key) => key in MESSAGES;
 export const number = (value, most = 2) =>
 	value.toLocaleString(language, { maximumFractionDigits: most });
 
-// Show a message, or hide where it stands.
-export function showMessage(id, code, values) {
-	const { hostname: host, port } = location;
-	const element = document.getElementById(id);
-	element.hidden = !code;
-	element.textContent = code && t(code, { host, port: port || "2700", ...values });
+export function write(id, key, values) {
+	Object.assign(by(id).dataset, { t: key, ...values });
+	by(id).textContent = key && t(key, values);
 }
 
-// A name of a language in the language of the interface.
+// Show a message, or hide where it stands.
+export function showMessage(id, code, values) {
+	const port = location.port || "2700";
+	const tunnel = `ssh -L ${port}:127.0.0.1:${port} ${location.hostname}`;
+	by(id).hidden = !code;
+	write(id, code, { tunnel, local: `http://localhost:${port}`, ...values });
+}
+
 export function languageName(code) {
 	try {
 		const name = new Intl.DisplayNames([language], { type: "language" }).of(code);

@@ -2,7 +2,7 @@
 
 import { TranscriptionClient } from "./client.js";
 import {
-	interfaceLanguage, knows, languageName, number, recall, remember, showMessage, speak, t,
+	by, interfaceLanguage, knows, languageName, number, recall, remember, showMessage, speak, t, write,
 } from "./messages.js";
 import { MAX_FILE_BYTES, Microphone, Player, Recording, SoundError, SoundFile, microphones } from "./sound.js";
 import { Transcript, WRITERS } from "./transcript.js";
@@ -11,7 +11,6 @@ import { TranscriptView } from "./view.js";
 const HOLD_MS = 350; // A key that is down for longer is held to talk.
 const NOTE_MS = 4000;
 
-const by = (id) => document.getElementById(id);
 const on = (id, event, act) => by(id).addEventListener(event, act);
 
 const transcript = new Transcript();
@@ -23,7 +22,6 @@ let about = { models: [] };
 let token = takeToken();
 let running = null;
 let noteTimer = null;
-let shown = { state: "idle", values: {}, problem: null };
 
 // A fragment never reaches a server or its log; it leaves the address bar as well.
 function takeToken() {
@@ -42,7 +40,7 @@ async function learn() {
 		about = { models: [], refusal: "unreachable" };
 	}
 	by("token-form").hidden = !about.needs_token;
-	fillModels();
+	fill(by("model"), about.models.map(({ name }) => [name, name]), about.model);
 	fillLanguages();
 }
 
@@ -50,10 +48,6 @@ function fill(select, options, fallback) {
 	const before = select.isChosen ? select.value : fallback;
 	select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
 	select.value = options.some(([value]) => value === before) ? before : (options[0]?.[0] ?? "");
-}
-
-function fillModels() {
-	fill(by("model"), about.models.map(({ name }) => [name, name]), about.model);
 }
 
 function fillLanguages() {
@@ -68,15 +62,13 @@ async function fillDevices() {
 	fill(by("device"), [["", t("defaultDevice")], ...named], "");
 }
 
-function showState(state, values = {}) {
-	shown = { ...shown, state, values };
+function showState(state, values) {
 	by("state").dataset.state = state;
-	by("state-text").textContent = t(state, values);
+	write("state-text", state, values);
 	if (state === "idle" || state === "lost") by("lag").textContent = "";
 }
 
-function showProblem(code, values = {}) {
-	shown.problem = code && { code, values };
+function showProblem(code, values) {
 	showMessage("problem", code, { mb: MAX_FILE_BYTES >> 20, ...values });
 }
 
@@ -87,7 +79,7 @@ function showNote(code, values) {
 }
 
 function showRunning() {
-	by("toggle").textContent = t(running ? "stop" : "start");
+	write("toggle", running ? "stop" : "start");
 	by("toggle").classList.toggle("running", Boolean(running));
 	if (!running) by("level").value = 0;
 }
@@ -101,17 +93,12 @@ function showAll() {
 	document.title = t("title");
 	fillLanguages();
 	fillDevices();
-	showState(shown.state, shown.values);
-	if (shown.problem) showProblem(shown.problem.code, shown.problem.values);
-	showRunning();
 	view.relabel();
 }
 
 class Session {
-	constructor() {
-		this.shift = recording.end;
-		this.isStopped = false;
-	}
+	shift = recording.end;
+	isStopped = false;
 
 	// Audio may come before the server is ready: the client keeps it.
 	connect(rate) {

@@ -1,6 +1,6 @@
-// Turns a microphone's float samples into PCM16 frames at the device's own rate. It has
-// no output: nothing is heard, so nothing echoes. Messages are { pcm, peak, rms }, and
-// { stopped: true } after the last frame, once the node was sent "stop".
+// Turns a microphone's float samples into PCM16 frames at the device's own rate, with no
+// output that could echo. Messages are { pcm, peak, rms }, and { stopped: true } after the
+// last frame, once the node was sent "stop".
 
 const MIN_FRAME_MS = 20;
 const MAX_FRAME_MS = 100;
@@ -41,9 +41,7 @@ class PcmWorklet extends AudioWorkletProcessor {
 	}
 
 	clear() {
-		this.filled = 0;
-		this.peak = 0;
-		this.power = 0;
+		this.filled = this.peak = this.power = 0;
 	}
 
 	// The last, shorter frame goes out before the page says `end`.

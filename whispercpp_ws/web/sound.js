@@ -3,7 +3,7 @@
 // Hours of a compressed file.
 export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 // What can be heard again: 11 minutes of 48 kHz PCM16, 35 of 16 kHz.
-export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 const MAX_PLAYED_S = 60;
 // The decoder resamples to what it is told; this is what models hear.
 const FILE_RATE = 16000;
@@ -38,8 +38,7 @@ async function capture(deviceId) {
 
 export async function microphones() {
 	const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-	const isNamed = ({ deviceId: id }) => id && id !== "default";
-	return devices.filter((device) => device.kind === "audioinput" && isNamed(device));
+	return devices.filter(({ kind, deviceId: id }) => kind === "audioinput" && id && id !== "default");
 }
 
 export class Microphone {
@@ -89,7 +88,7 @@ export class Microphone {
 		stream.getAudioTracks()[0].onended = () => this.onLost();
 	}
 
-	// Resolves when the last frame has been handed out.
+	// Resolves when the last frame is out.
 	async stop() {
 		this.worklet.port.postMessage("stop");
 		await this.stopped;

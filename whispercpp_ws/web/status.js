@@ -1,17 +1,14 @@
 // The state of the server, drawn from its metrics.
 
-import { interfaceLanguage, number, showMessage, speak, t } from "./messages.js";
+import { by, interfaceLanguage, number, showMessage, speak, t, write } from "./messages.js";
 import { buckets, labelValues, parseMetrics, quantile, total } from "./metrics.js";
 
 const POLL_MS = 2000;
 const HISTOGRAMS = [
-	["lagPartial", "lag_seconds", "kind", "partial"],
-	["lagFinal", "lag_seconds", "kind", "final"],
-	["finalTotal", "final_seconds", "stage"],
-	["decode", "decode_seconds", "priority"],
+	["lag_seconds", "kind"],
+	["final_seconds", "stage"],
+	["decode_seconds", "priority"],
 ];
-
-const by = (id) => document.getElementById(id);
 
 function made(name, attributes = {}, ...children) {
 	const element = Object.assign(document.createElement(name), attributes);
@@ -20,16 +17,16 @@ function made(name, attributes = {}, ...children) {
 }
 
 function tiles(metrics) {
-	const value = (name) => total(metrics, name);
+	const value = (name, times = 1, most) => number(times * total(metrics, name), most);
 	return [
-		["sessions", number(value("sessions"))],
-		["connections", number(value("connections"))],
-		["load", `${number(100 * value("predicted_load"), 0)} %`],
-		["pressure", number(value("pressure"))],
-		["audio", number(value("audio_seconds_total") / 60, 1)],
-		["resumedCount", number(value("resumed_sessions_total"))],
-		["refused", number(value("refused_connections_total"))],
-		["errors", number(value("errors_total"))],
+		["sessions", value("sessions")],
+		["connections", value("connections")],
+		["load", `${value("predicted_load", 100, 0)} %`],
+		["pressure", value("pressure")],
+		["audio", value("audio_seconds_total", 1 / 60, 1)],
+		["resumedCount", value("resumed_sessions_total")],
+		["refused", value("refused_connections_total")],
+		["errors", value("errors_total")],
 	].map(([key, text]) => made("div", { className: "card" }, made("b", {}, text), t(key)));
 }
 
@@ -43,18 +40,17 @@ function bars(rows, label) {
 	return made("div", { className: "bars", role: "img", ariaLabel: label }, ...columns);
 }
 
-function histogram(metrics, [title, name, label, only]) {
-	const kinds = only ? [only] : labelValues(metrics, name, label);
-	const parts = kinds.flatMap((kind) => {
+function histogram(metrics, [name, label]) {
+	const parts = labelValues(metrics, name, label).flatMap((kind) => {
 		const rows = buckets(metrics, name, label, kind);
 		const n = rows.reduce((sum, { count }) => sum + count, 0);
 		if (!n) return [];
 		const [p50, p95] = [0.5, 0.95].map((share) => number(quantile(rows, share)));
-		const sum = `${only ? "" : `${kind}: `}${t("median", { p50, p95, n: number(n) })}`;
-		return [made("p", {}, sum), bars(rows, `${t(title)}. ${sum}`)];
+		const sum = `${kind}: ${t("median", { p50, p95, n: number(n) })}`;
+		return [made("p", {}, sum), bars(rows, `${t(name)}. ${sum}`)];
 	});
 	if (!parts.length) parts.push(t("none"));
-	return made("section", { className: "card" }, made("h2", {}, t(title)), ...parts);
+	return made("section", { className: "card" }, made("h2", {}, t(name)), ...parts);
 }
 
 function models({ models: loaded = [], model }) {
@@ -70,7 +66,7 @@ function show(metrics, about) {
 	by("histograms").replaceChildren(...HISTOGRAMS.map((which) => histogram(metrics, which)));
 	by("state").dataset.state = "open";
 	const time = new Date().toLocaleTimeString(document.documentElement.lang);
-	by("state-text").textContent = t("updated", { time });
+	write("state-text", "updated", { time });
 	showMessage("problem", "");
 }
 

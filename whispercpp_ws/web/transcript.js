@@ -1,12 +1,10 @@
 // What was said so far, and how it is written to a file. Nothing here needs a browser.
 
-// About ten hours of speech; older utterances are on the server's side of the user.
-export const MAX_UTTERANCES = 10_000;
+// About ten hours of speech.
+const MAX_UTTERANCES = 10_000;
 
 export class Transcript {
-	constructor() {
-		this.utterances = [];
-	}
+	utterances = [];
 
 	// `shift` is where in the page's audio the session began.
 	add({ text, ts, te, lang, conf, words = [] }, shift = 0) {
@@ -24,8 +22,7 @@ export class Transcript {
 	}
 }
 
-// The text as the server wrote it, cut into words and what is between them; languages
-// differ in whether that is a space.
+// The server's text as words and what is between them: a space, in Chinese nothing.
 export function* pieces({ text, words }) {
 	let at = 0;
 	for (const word of words) {

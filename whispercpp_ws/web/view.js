@@ -1,20 +1,19 @@
 // Draws a transcript: finals by utterance, the open one below them.
 
-import { t, number } from "./messages.js";
+import { by, number, t } from "./messages.js";
 import { clock, pieces } from "./transcript.js";
 
 const POOR = 0.4; // Whisper is modest: right words of `base` often have 0.5.
 const FAIR = 0.6;
 const NEAR_END_PX = 120;
 
-const by = (id) => document.getElementById(id);
-
 export class TranscriptView {
+	items = [];
+	list = by("finals");
+
 	// `onHear` gets the seconds from and to that somebody wants to hear again.
 	constructor(onHear) {
 		this.onHear = onHear;
-		this.items = [];
-		this.list = by("finals");
 		this.list.addEventListener("click", (event) => this.clicked(event.target));
 		this.list.addEventListener("keydown", (event) => this.pressed(event));
 	}
@@ -46,7 +45,6 @@ export class TranscriptView {
 		this.showPartial("", "");
 	}
 
-	// Write what depends on the language of the interface.
 	relabel() {
 		for (const entry of this.items) this.label(entry);
 	}
