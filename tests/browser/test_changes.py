@@ -106,7 +106,7 @@ async def test_a_server_that_shuts_down_keeps_what_was_said(
     assert await asyncio.to_thread(own_server.process.wait, 30) == 0
 
 
-async def test_a_session_that_the_server_forgot_is_told_and_its_text_stays(
+async def test_a_session_that_the_server_forgot_goes_on_in_a_new_one(
     open_page: OpenPage, serve: Serve
 ) -> None:
     port = urlsplit(await serve(Config(limits=LimitConfig(resume_grace_s=0)))).port
@@ -118,11 +118,14 @@ async def test_a_session_that_the_server_forgot_is_told_and_its_text_stays(
         await expect(visit.page.locator("#finals p")).not_to_have_count(0)
         proxy.switch_off()
         await visit.sees_state("Connection lost")
+        before = await visit.page.locator("#finals p").count()
         await proxy.switch_on()
-        await visit.sees_problem("no longer knows this session")
-        await visit.sees_state("Ready")
-    assert await visit.text()
-    assert visit.ops == ["start", "start"]
+        await visit.sees_state("Listening")
+        await expect(visit.page.locator("#finals p")).not_to_have_count(before)
+        await visit.stop()
+    assert visit.ops == ["start", "start", "start", "end"]
+    assert "resume" in visit.sent[1]
+    assert "resume" not in visit.sent[2]
 
 
 @pytest.fixture

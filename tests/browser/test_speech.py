@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.conftest import LEADING_SILENCE_S, OpenPage
 from tests.e2e.conftest import RunningServer
+from tests.e2e.gateway import started
 from tests.e2e.proxy import SwitchedProxy
 
 
@@ -69,6 +70,27 @@ async def test_five_seconds_without_a_network_lose_no_word(
         await visit.stop()
     assert await visit.words() == SPOKEN
     assert any("resume" in message for message in visit.sent)
+
+
+async def test_a_server_killed_in_mid_sentence_and_started_again_loses_no_word(
+    open_page: OpenPage, base_model: Path
+) -> None:
+    with started(base_model.parent) as gateway:
+        visit = await open_page(f"http://127.0.0.1:{gateway.port}/", may_fail=True)
+        await visit.start()
+        await visit.sees_finals("fellow")
+        await visit.has_sent_seconds(MID_SENTENCE_S)
+        gateway.kill()
+        await visit.sees_state("Connection lost")
+        await asyncio.to_thread(gateway.start)
+        await visit.sees_state("Listening")
+        await visit.sees_finals("for your country")
+        await visit.stop()
+        assert await visit.words() == SPOKEN
+        starts = [message for message in visit.sent if message["op"] == "start"]
+        assert ["resume" in start for start in starts] == [False, True, False]
+        times = await visit.page.locator("#finals button").all_inner_texts()
+        assert times == sorted(set(times))
 
 
 async def test_a_dropped_file_is_written_down_and_can_be_taken_away(

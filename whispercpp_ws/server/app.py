@@ -54,6 +54,7 @@ WEB_FILES = (
     "metrics.js",
     "page.js",
     "pcm-worklet.js",
+    "rebase.js",
     "sound.js",
     "status.js",
     "style.css",

@@ -1,4 +1,4 @@
-/** Types of client.js. Times are seconds of session audio. */
+/** Types of client.js. Times are seconds of the client's audio, from its start on. */
 
 /** Fields of the protocol's `start`; every one has a default. */
 export interface StartOptions {
@@ -32,7 +32,7 @@ export interface Partial {
   type: "partial";
   utterance: number;
   text: string;
-  /** Only ever grows within an utterance. */
+  /** Only ever grows within an utterance, but for `isAnew` of `onState`. */
   stable: string;
   /** The rest of `text`, which may change. */
   tentative: string;
@@ -106,7 +106,14 @@ export interface ClientOptions {
   onFinal?: (final: Final) => void;
   onSpeech?: (speech: Speech) => void;
   onWarning?: (warning: Warning) => void;
-  onState?: (state: State, detail: { isResumed?: boolean; waitMs?: number }) => void;
+  /**
+   * `isAnew`: the server had lost the session, and a new one goes on behind the last final;
+   * `stable` of the open utterance begins again.
+   */
+  onState?: (
+    state: State,
+    detail: { isResumed?: boolean; isAnew?: boolean; waitMs?: number },
+  ) => void;
   /** Once; `error` is null after `end` or `close`. */
   onEnd?: (result: { error: TranscriptionError | null; end: End | null }) => void;
   /** Another WebSocket than the browser's. */
@@ -126,6 +133,7 @@ export class TranscriptionError extends Error {
 export class TranscriptionClient {
   constructor(options: ClientOptions);
   readonly state: "new" | State;
+  /** The server's name for it; another one after `isAnew`. */
   readonly session: string | null;
   readonly isOver: boolean;
   /** Open the session; resolves with `ready`, rejects with a TranscriptionError. */

@@ -1,5 +1,7 @@
-// A client of whispercpp-ws: one session, over as many connections as it takes. How to
-// use it is in README.md here; its types, and what methods do, are in client.d.ts.
+// One session, over as many connections as it takes. How to use it is in README.md here;
+// its types, and what methods do, are in client.d.ts.
+
+import { Base, Standing, rounded } from "./rebase.js";
 
 // Unsettled audio that is kept for a lost connection: 5 minutes of 48 kHz PCM16.
 export const MAX_LOG_BYTES = 32 * 1024 * 1024;
@@ -13,14 +15,14 @@ const MAX_UNSETTLED_S = 60;
 const PUMP_MS = 50; // WebSockets do not say when they have room again.
 const STALL_MS = 20_000; // Without an answer of the network in it, a line is dead.
 const CONNECT_MS = 10_000;
-const RETRYABLE_CLOSE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
 const STALLED = 4000;
+const RETRYABLE_CLOSE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, STALLED]);
+const NOTICED_MS = 1000; // Without audio; a full server does not notice a loss before.
 const LISTENERS = { final: "onFinal", speech: "onSpeech", warning: "onWarning" };
 const BYTES_PER_SAMPLE = { pcm16le: 2, f32le: 4, mulaw: 1, alaw: 1 };
 
 export const BACKOFF = { firstMs: 250, longestMs: 5000, tries: 20, giveUpMs: 60_000 };
 
-/** Why a session ended: `code` is the server's, or one of this module's. */
 export class TranscriptionError extends Error {
 	constructor(code, message, retryable = false) {
 		super(message);
@@ -32,22 +34,26 @@ export class TranscriptionError extends Error {
 
 // What was sent and is not settled, in order; positions count bytes of audio.
 export class ReplayLog {
+	items = [];
+	first = 0; // Number of the oldest item kept.
+	cursor = 0; // Number of the next item to send.
+	end = 0;
+	size = 0;
+	forgotten = 0;
+	settled = 0;
+	start = 0;
+	standing = new Standing();
+
 	constructor({ rate, channels = 1, format = "pcm16le" }, limit = MAX_LOG_BYTES) {
 		this.rate = rate;
 		this.frameBytes = channels * (BYTES_PER_SAMPLE[format] ?? 2);
 		this.limit = limit;
-		this.items = [];
-		this.first = 0; // Number of the oldest item kept.
-		this.cursor = 0; // Number of the next item to send.
-		this.end = 0;
-		this.size = 0;
-		this.forgotten = 0;
-		this.settled = 0;
 	}
 
+	// Where a final ends is rounded, and may be past the last sample.
 	byteAt(seconds) {
 		const samples = Math.floor((Math.round(seconds * 1000) * this.rate) / 1000);
-		return samples * this.frameBytes;
+		return Math.min(samples * this.frameBytes, this.end);
 	}
 
 	get unsettledSeconds() {
@@ -97,6 +103,7 @@ export class ReplayLog {
 		const item = this.items.shift();
 		this.first += 1;
 		this.size -= item.length + ITEM_BYTES;
+		if (!item.length) this.standing.note(item.data);
 		return item;
 	}
 }
@@ -118,8 +125,18 @@ class News {
 	}
 }
 
-/** One session on a server; `ClientOptions` of client.d.ts says what it takes. */
 export class TranscriptionClient {
+	news = new News();
+	base = new Base();
+	last = { utterance: 0, te: 0, finals: 0 };
+	stable = "";
+	state = "new";
+	session = null;
+	socket = null;
+	tries = 0;
+	since = null;
+	waiting = [];
+
 	constructor({ url, start = {}, token = "", backoff = {}, maxLogBytes, ...rest }) {
 		this.url = String(url).replace(/^http/, "ws");
 		this.start = { format: "pcm16le", rate: 16000, channels: 1, ...start };
@@ -129,15 +146,6 @@ export class TranscriptionClient {
 		this.Socket = rest.WebSocket ?? WebSocket;
 		this.random = rest.random ?? Math.random;
 		this.log = new ReplayLog(this.start, maxLogBytes);
-		this.log.rewind(0);
-		this.news = new News();
-		this.stable = "";
-		this.state = "new";
-		this.session = null;
-		this.socket = null;
-		this.tries = 0;
-		this.since = null;
-		this.waiting = [];
 	}
 
 	connect() {
@@ -197,11 +205,8 @@ export class TranscriptionClient {
 
 	put(item) {
 		if (this.isOver) return;
-		if (!this.log.add(item)) {
-			this.fail("buffer_full", "The connection was away for longer than audio is kept.");
-			return;
-		}
-		this.pump();
+		if (this.log.add(item)) this.pump();
+		else this.fail("buffer_full", "The connection was away for longer than audio is kept.");
 	}
 
 	// Everything goes through the log, so that sending and sending again are one thing.
@@ -218,10 +223,9 @@ export class TranscriptionClient {
 
 	hasStalled() {
 		const { bufferedAmount } = this.socket;
-		const now = Date.now();
-		if (!bufferedAmount || bufferedAmount < this.lastBuffered) this.movedAt = now;
+		if (!bufferedAmount || bufferedAmount < this.lastBuffered) this.movedAt = Date.now();
 		this.lastBuffered = bufferedAmount;
-		return now - (this.movedAt ?? now) > STALL_MS;
+		return Date.now() - this.movedAt > STALL_MS;
 	}
 
 	async open() {
@@ -236,7 +240,7 @@ export class TranscriptionClient {
 			return;
 		}
 		this.socket = socket;
-		this.movedAt = undefined;
+		this.movedAt = Date.now();
 		this.lastBuffered = 0;
 		socket.binaryType = "arraybuffer";
 		socket.onopen = () => socket.send(this.opening(token));
@@ -246,12 +250,13 @@ export class TranscriptionClient {
 	}
 
 	opening(token) {
-		const resume = this.session && { resume: this.session, offset: this.log.settled };
+		const offset = rounded(this.log.settled - this.base.begin);
+		const resume = this.session && { resume: this.session, offset };
 		return JSON.stringify({ op: "start", ...this.start, ...(token && { token }), ...resume });
 	}
 
 	receive(data) {
-		const message = JSON.parse(data);
+		const message = this.base.told(JSON.parse(data));
 		if (message.type === "ready") this.ready(message);
 		else if (message.type === "error") this.failed(message);
 		else if (this.news.isNew(message)) this.tell(message);
@@ -259,32 +264,51 @@ export class TranscriptionClient {
 
 	ready(message) {
 		clearTimeout(this.timer);
-		const isResumed = this.session !== null;
+		const isResumed = this.state === "lost";
+		const isAnew = isResumed && !this.session;
 		this.session = message.session;
 		if (!this.log.rewind(message.offset)) {
 			this.fail("buffer_full", "The server asks for audio that is no longer kept.");
 			return;
 		}
-		this.setState("open", { isResumed });
+		// A session at its begin may not have heard what was in force before.
+		const before = message.offset === this.base.begin ? this.log.standing.commands : [];
+		for (const command of before) this.socket.send(command);
+		this.setState("open", { isResumed, isAnew });
 		if (!isResumed) this.handlers.onReady?.(message);
 		this.opened.resolve(message);
 		this.pump();
 	}
 
 	// While it comes back, a server that is full or restarting is asked again.
-	failed(message) {
-		const error = new TranscriptionError(message.code, message.message, message.retryable);
-		if (this.state === "lost" && error.retryable) this.lose(1013);
-		else this.finish(error);
+	failed({ code, message, retryable }) {
+		const isLost = this.state === "lost";
+		if (isLost && this.session && code === "unknown_session") this.beginAnew();
+		else if (isLost && retryable) this.lose(1013);
+		else this.finish(new TranscriptionError(code, message, retryable));
+	}
+
+	// Go on in a new session, behind the last final, which need not be acknowledged.
+	beginAnew() {
+		const { te, utterance, finals } = this.last;
+		this.log.settle(te);
+		this.base = new Base(this.log.settled, utterance, finals);
+		this.session = null;
+		this.stable = "";
+		this.drop();
+		this.comeBackIn(this.random() * this.backoff.firstMs);
 	}
 
 	tell(message) {
 		this.tries = 0;
 		this.since = null;
-		const { type } = message;
+		const { type, utterance, te } = message;
 		if (type === "ack") this.settle(message.offset);
 		if (type === "partial") this.tellPartial(message);
-		if (type === "final") this.stable = "";
+		if (type === "final") {
+			this.last = { utterance, te, finals: this.last.finals + 1 };
+			this.stable = "";
+		}
 		if (type === "end") this.finish(null, message);
 		this.handlers[LISTENERS[type]]?.(message);
 	}
@@ -307,20 +331,17 @@ export class TranscriptionClient {
 		for (const resolve of this.waiting.splice(0)) resolve();
 	}
 
-	// The connection is gone: say so, and come back after a random while.
 	lose(code) {
-		this.drop(code === STALLED ? STALLED : undefined);
+		this.drop(code === STALLED ? code : undefined);
 		if (this.isOver) return;
-		const lost = new TranscriptionError("connection_lost", `The connection was lost (${code}).`, true);
-		lost.close = code;
-		const isFirst = this.state === "connecting" && this.session === null;
-		if (isFirst || !(RETRYABLE_CLOSE.has(code) || code === STALLED)) {
-			this.finish(lost);
+		const canRetry = this.state !== "connecting" && RETRYABLE_CLOSE.has(code);
+		const waitMs = canRetry ? this.nextWaitMs() : null;
+		if (waitMs !== null) {
+			this.comeBackIn(waitMs);
 			return;
 		}
-		const waitMs = this.nextWaitMs();
-		if (waitMs === null) this.finish(lost);
-		else this.comeBackIn(waitMs);
+		const lost = new TranscriptionError("connection_lost", `The connection was lost (${code}).`, true);
+		this.finish(Object.assign(lost, { close: code }));
 	}
 
 	comeBackIn(waitMs) {
@@ -334,6 +355,7 @@ export class TranscriptionClient {
 		this.since ??= Date.now();
 		if (this.tries >= tries || Date.now() - this.since >= giveUpMs) return null;
 		this.tries += 1;
+		if (this.tries === 2) return NOTICED_MS + this.random() * firstMs;
 		return this.random() * Math.min(firstMs * 2 ** (this.tries - 1), longestMs);
 	}
 
@@ -354,10 +376,9 @@ export class TranscriptionClient {
 	drop(code) {
 		clearTimeout(this.timer);
 		clearTimeout(this.pumping);
-		const socket = this.socket;
+		const { socket } = this;
 		this.socket = null;
-		if (!socket) return;
-		socket.close(...(code ? [code] : []));
+		socket?.close(code);
 	}
 
 	setState(state, detail = {}) {

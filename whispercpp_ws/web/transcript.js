@@ -1,5 +1,7 @@
 // What was said so far, and how it is written to a file. Nothing here needs a browser.
 
+import { rounded } from "./rebase.js";
+
 // About ten hours of speech.
 const MAX_UTTERANCES = 10_000;
 
@@ -42,7 +44,6 @@ export function clock(seconds) {
 const oneLine = (text) => text.split(/\s+/).filter(Boolean).join(" ");
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const pad = (number, digits = 2) => String(number).padStart(digits, "0");
-const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
 
 // Hours, minutes and seconds of two digits.
 const parts = (s) => [s / 3600, (s / 60) % 60, s % 60].map((part) => pad(Math.floor(part)));
