@@ -213,18 +213,21 @@ export class TranscriptionClient {
 	pump() {
 		clearTimeout(this.pumping);
 		if (this.state !== "open") return;
+		if (this.hasStalled()) {
+			this.lose(STALLED);
+			return;
+		}
 		while (this.socket.bufferedAmount < MAX_SOCKET_BYTES && this.log.hasUnsent) {
 			const item = this.log.next();
 			if (item !== null) this.socket.send(item);
 		}
-		if (this.hasStalled()) this.lose(STALLED);
-		else if (this.socket.bufferedAmount) this.pumping = setTimeout(() => this.pump(), PUMP_MS);
+		this.lastBuffered = this.socket.bufferedAmount;
+		if (this.lastBuffered) this.pumping = setTimeout(() => this.pump(), PUMP_MS);
 	}
 
 	hasStalled() {
 		const { bufferedAmount } = this.socket;
 		if (!bufferedAmount || bufferedAmount < this.lastBuffered) this.movedAt = Date.now();
-		this.lastBuffered = bufferedAmount;
 		return Date.now() - this.movedAt > STALL_MS;
 	}
 

@@ -308,6 +308,22 @@ test("a full socket is not given more, and gets the rest later", async () => {
   assert.equal(socket.sent.length, 2);
 });
 
+test("a line that takes nothing for a while is given up, a silent one is not", async () => {
+  const { client, socket, seen } = await started();
+  socket.says(READY);
+  const halfAMinutePasses = () => (client.movedAt -= 30_000);
+  socket.send = () => (socket.bufferedAmount += 10);
+  halfAMinutePasses();
+  client.sendAudio(new Uint8Array(10));
+  socket.bufferedAmount -= 5;
+  halfAMinutePasses();
+  client.sendAudio(new Uint8Array(10));
+  assert.equal(seen.states.at(-1), "open");
+  halfAMinutePasses();
+  client.sendAudio(new Uint8Array(10));
+  assert.equal(seen.states.at(-1), "lost");
+});
+
 test("a file waits while a minute of it is unsettled", async () => {
   const { client, socket } = await started();
   socket.says(READY);
