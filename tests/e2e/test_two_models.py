@@ -29,7 +29,11 @@ def hosts(server: RunningServer) -> tuple[psutil.Process, psutil.Process]:
 
 
 def computed_s(process: psutil.Process) -> float:
-    return process.cpu_times().user
+    """Add up what an engine's process and its lanes computed, ended ones included."""
+    lanes = process.children()
+    return sum(
+        p.cpu_times().user + p.cpu_times().children_user for p in (process, *lanes)
+    )
 
 
 async def spoken(server: RunningServer, pcm: bytes, lang: str) -> Conversation:
@@ -57,7 +61,8 @@ async def test_partials_in_a_language_the_small_model_lacks_are_the_large_ones(
     before_s = computed_s(small)
     said = await spoken(two_models, jfk_pcm[:192_000], "ru")
     assert said.of("partial")
-    assert computed_s(small) == pytest.approx(before_s, abs=0.02)
+    # Signs of life take a few milliseconds, a single partial of tiny.en 0.1 s.
+    assert computed_s(small) == pytest.approx(before_s, abs=0.08)
 
 
 async def test_deaths_of_the_small_model_cost_partials_and_no_final(
