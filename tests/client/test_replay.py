@@ -45,6 +45,12 @@ def test_a_command_right_at_the_offset_is_replayed() -> None:
     assert list(kept.after(0.001)) == [End()]
 
 
+def test_an_end_is_kept_though_the_last_offset_rounds_up() -> None:
+    kept = log(b"1234567", End())
+    kept.settle(0.001)
+    assert list(kept.after(0.001)) == [End()]
+
+
 def test_replaying_goes_on_from_a_number() -> None:
     kept = log(b"12345678")
     number = kept.next_number

@@ -56,7 +56,7 @@ class ReplayLog:
     def settle(self, offset_s: float) -> None:
         """Forget what lies before an offset that the server has acknowledged."""
         self.settled_s = max(self.settled_s, offset_s)
-        settled = self._audio.byte_at(self.settled_s)
+        settled = self._byte_at(self.settled_s)
         while self._items and self._is_before(*self._items[0], settled):
             _, item = self._forget_oldest()
             if not isinstance(item, bytes):
@@ -77,11 +77,16 @@ class ReplayLog:
 
     def after(self, offset_s: float, *, number: int = 0) -> Iterator[Item]:
         """Yield what lies after an offset, from the item of a number on."""
-        start = self._audio.byte_at(offset_s)
+        start = self._byte_at(offset_s)
         for index, (at, item) in enumerate(list(self._items), self._first):
             if index < number or self._is_before(at, item, start):
                 continue
             yield item[max(0, start - at) :] if isinstance(item, bytes) else item
+
+    def _byte_at(self, offset_s: float) -> int:
+        # No further than what was sent: milliseconds round up, and an `end` that waits
+        # behind the last sample would go with it.
+        return min(self._audio.byte_at(offset_s), self._end)
 
     def _forget_oldest(self) -> tuple[int, Item]:
         at, item = self._items.popleft()
