@@ -45,8 +45,6 @@ from whispercpp_ws.scheduler.wire import (
 
 
 STDERR = 2
-MOST_DESCRIPTORS = 1 << 20
-"""Beyond the highest one that a process may have."""
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl(2): the signal to get when the parent ends."""
 
@@ -282,8 +280,12 @@ def _leave_alone(channel_fd: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.closerange(STDERR + 1, channel_fd)
-    os.closerange(channel_fd + 1, MOST_DESCRIPTORS)
+    # Not `closerange`: where libc has none it tries a million numbers.
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > STDERR and int(name) != channel_fd:
+            # One of them was for the list itself.
+            with suppress(OSError):
+                os.close(int(name))
 
 
 def run_lane(engine: Engine, inbox: Inbox, send: Send, *, warms_up: bool) -> None:
@@ -299,7 +301,10 @@ def run_lane(engine: Engine, inbox: Inbox, send: Send, *, warms_up: bool) -> Non
     frame_s = lane.warm_up() if warms_up else 0.0
     send(Ready(replace(engine.info, frame_s=frame_s)))
     while True:
-        send(answer(lane, _next(lane, jobs)))
+        answered = answer(lane, _next(lane, jobs))
+        # Where nobody is there to be answered, the other thread ends it all.
+        with suppress(OSError):
+            send(answered)
 
 
 def _read(inbox: Inbox, jobs: SimpleQueue[Decode], send: Send) -> None:
@@ -307,7 +312,8 @@ def _read(inbox: Inbox, jobs: SimpleQueue[Decode], send: Send) -> None:
         if isinstance(message, Decode):
             jobs.put(message)
         else:
-            send(Pong())
+            with suppress(OSError):
+                send(Pong())
     # Whatever is decoded now is for nobody, and would take the next process's time.
     os._exit(0)
 
