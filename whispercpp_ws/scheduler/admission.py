@@ -132,7 +132,7 @@ class Admission:
 
     def load_with_one_more(self, *, now_s: float) -> float:
         """Return the share of the lanes that would be busy with one more speaker."""
-        return (self._speakers(now_s) + 1) * self.speaker_cost / self._lanes
+        return self._load_of(self._speakers(now_s) + 1)
 
     def fits(self, *, now_s: float) -> bool:
         """Tell whether one more speaker may come; the first always may."""
@@ -141,8 +141,10 @@ class Admission:
 
     def waits_for_newcomers(self, *, now_s: float) -> bool:
         """Tell whether one more speaker fits but for those who have not spoken yet."""
-        load = (self._speaking(now_s) + 1) * self.speaker_cost / self._lanes
-        return load <= self._most_load
+        return self._load_of(self._speaking(now_s) + 1) <= self._most_load
+
+    def _load_of(self, speakers: float) -> float:
+        return speakers * self.speaker_cost / self._lanes
 
     def _speakers(self, now_s: float) -> float:
         self._settle_newcomers(now_s)

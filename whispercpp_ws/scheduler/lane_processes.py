@@ -133,6 +133,7 @@ class LaneProcesses:
     def _close(self) -> None:
         for lane in self._lanes:
             lane.end()
+        gc.unfreeze()
         self._engine.close()
 
     @property
@@ -176,6 +177,7 @@ class LaneProcesses:
     def _ask(self) -> None:
         for lane in self._lanes:
             lane.ask()
+        # Where none is left there is nobody to wait for.
         self._give_sign()
 
     def _free_lane(self) -> LaneProcess:
@@ -265,7 +267,7 @@ def _run(engine: Engine, channel: socket.socket, *, warms_up: bool) -> NoReturn:
     """Be a lane, in the fork; nothing of the other process's stack is unwound."""
     code = 1
     try:
-        _leave_alone(channel.fileno())
+        _let_go(channel.fileno())
         with channel.makefile("wb") as stream:
             run_lane(engine, Inbox(channel.fileno()), Sender(stream), warms_up=warms_up)
         code = 0
@@ -275,7 +277,7 @@ def _run(engine: Engine, channel: socket.socket, *, warms_up: bool) -> NoReturn:
         os._exit(code)
 
 
-def _leave_alone(channel_fd: int) -> None:
+def _let_go(channel_fd: int) -> None:
     """End with the process this is a fork of, and let go of what belongs to it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     null = os.open(os.devnull, os.O_RDONLY)

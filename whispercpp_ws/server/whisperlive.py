@@ -8,7 +8,7 @@ from dataclasses import replace
 from aiohttp import WSMsgType, web
 
 from whispercpp_ws.config import ListenConfig
-from whispercpp_ws.errors import RETRY_AFTER_S, Overloaded, PeerError
+from whispercpp_ws.errors import Overloaded, PeerError
 from whispercpp_ws.protocols.whisperlive import WhisperLiveDialect, refusal
 from whispercpp_ws.server.credentials import Credentials
 from whispercpp_ws.server.keys import SHARED, Shared
@@ -54,9 +54,11 @@ class WhisperLiveServer:
             if self._told_to_wait >= MAX_TOLD_TO_WAIT:
                 raise
             shared.metrics.refused.labels(error.code).inc()
-            return await self._tell_to_wait(request)
+            return await self._tell_to_wait(request, error.retry_s)
 
-    async def _tell_to_wait(self, request: web.Request) -> web.StreamResponse:
+    async def _tell_to_wait(
+        self, request: web.Request, wait_s: int
+    ) -> web.StreamResponse:
         socket = PeerSocket(request.app[SHARED].config.limits)
         self._told_to_wait += 1
         try:
@@ -64,7 +66,7 @@ class WhisperLiveServer:
                 await socket.prepare(request)
                 message = await socket.receive()
                 if message.type is WSMsgType.TEXT:
-                    await socket.send_str(refusal(message.data, RETRY_AFTER_S))
+                    await socket.send_str(refusal(message.data, wait_s))
                 await socket.close()
         except (TimeoutError, PeerError, ConnectionError):
             # It is told nothing by the dialect's rules: it never said who it is.
