@@ -20,6 +20,9 @@ SPOKEN = (
     "ask what you can do for your country"
 ).split()
 GREY, DARKER, BLACK = "rgb(104, 112, 123)", "rgb(63, 70, 80)", "rgb(0, 0, 0)"
+MISHEARD = 1
+"""Words that may be another: Chromium's gain control and noise suppression change what
+its microphone plays, differently each time. Once "ask not" was heard as "is not"."""
 OUTAGE_S = 5.0
 PICTURE_MS = 6_000
 MID_SENTENCE_S = LEADING_SILENCE_S + 7.0
@@ -29,6 +32,13 @@ MID_SENTENCE_S = LEADING_SILENCE_S + 7.0
 @pytest.fixture
 def url(real_server: RunningServer) -> str:
     return f"http://127.0.0.1:{real_server.port}/"
+
+
+def assert_all_was_heard(words: list[str]) -> None:
+    """No word is lost, doubled or elsewhere, and hardly one is another."""
+    assert len(words) == len(SPOKEN), words
+    others = [(a, b) for a, b in zip(words, SPOKEN, strict=True) if a != b]
+    assert len(others) <= MISHEARD, others
 
 
 async def test_words_are_grey_while_they_may_change_and_black_when_settled(
@@ -47,7 +57,7 @@ async def test_words_are_grey_while_they_may_change_and_black_when_settled(
     await visit.sees_finals("for your country")
     assert await visit.colour("#finals p") == BLACK
     await visit.stop()
-    assert await visit.words() == SPOKEN
+    assert_all_was_heard(await visit.words())
     assert visit.ops == ["start", "end"]
     await visit.photograph("spoken")
 
@@ -68,7 +78,7 @@ async def test_five_seconds_without_a_network_lose_no_word(
         await visit.sees_state("Listening")
         await visit.sees_finals("for your country")
         await visit.stop()
-    assert await visit.words() == SPOKEN
+    assert_all_was_heard(await visit.words())
     assert any("resume" in message for message in visit.sent)
 
 
@@ -86,7 +96,7 @@ async def test_a_server_killed_in_mid_sentence_and_started_again_loses_no_word(
         await visit.sees_state("Listening")
         await visit.sees_finals("for your country")
         await visit.stop()
-        assert await visit.words() == SPOKEN
+        assert_all_was_heard(await visit.words())
         starts = [message for message in visit.sent if message["op"] == "start"]
         assert ["resume" in start for start in starts] == [False, True, False]
         times = await visit.page.locator("#finals button").all_inner_texts()
