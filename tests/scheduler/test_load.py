@@ -43,6 +43,24 @@ def test_sessions_come_in_until_the_lanes_are_taken() -> None:
     assert value is not None and value > 0.7
 
 
+def test_silence_is_counted_while_decodes_are_wanted_and_none_is_done() -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=2, clock=clock)
+    clock.now_s = 100.0
+    assert meter.silent_s == 0.0
+    meter.note_asked()
+    clock.now_s = 110.0
+    meter.note_asked()
+    meter.note_answered(is_done=False)
+    assert meter.silent_s == 10.0
+    meter.note_asked()
+    meter.note_answered(is_done=True)
+    clock.now_s = 115.0
+    assert meter.silent_s == 5.0
+    meter.note_answered(is_done=False)
+    assert meter.silent_s == Unloaded().silent_s == 0.0
+
+
 def test_who_is_refused_for_newcomers_may_come_again_sooner() -> None:
     clock = Clock()
     meter = LoadMeter(lanes=2, clock=clock)

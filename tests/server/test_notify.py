@@ -42,6 +42,10 @@ def environment(systemd: socket.socket, **more: str) -> dict[str, str]:
     return {ADDRESS: systemd.getsockname(), **more}
 
 
+def never_silent() -> float:
+    return 0.0
+
+
 async def test_a_server_says_when_it_is_ready_and_when_it_stops(
     systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +62,7 @@ async def test_a_server_says_when_it_is_ready_and_when_it_stops(
 
 async def test_signs_of_life_come_while_the_loop_runs(systemd: socket.socket) -> None:
     supervisor = Supervisor(environment(systemd, **{WATCHDOG: "40000"}))
-    async with supervised(supervisor):
+    async with supervised(supervisor, never_silent):
         assert await told(systemd) == "READY=1"
         assert [await told(systemd) for _ in range(3)] == ["WATCHDOG=1"] * 3
 
@@ -68,7 +72,7 @@ async def test_a_loop_that_lags_behind_gives_no_sign_of_life(
 ) -> None:
     monkeypatch.setattr(notify, "MOST_LAG_S", 0.1)
     supervisor = Supervisor(environment(systemd, **{WATCHDOG: "40000"}))
-    async with supervised(supervisor):
+    async with supervised(supervisor, never_silent):
         assert await told(systemd) == "READY=1"
         for _ in range(3):
             await asyncio.sleep(0)
@@ -78,9 +82,27 @@ async def test_a_loop_that_lags_behind_gives_no_sign_of_life(
                 systemd.recv(100)
 
 
+async def test_a_server_whose_decodes_never_end_gives_no_sign_of_life(
+    systemd: socket.socket,
+) -> None:
+    silences = iter([0.0, notify.MOST_SILENCE_S, notify.MOST_SILENCE_S, 0.0])
+    asked: list[float] = []
+
+    def silent_s() -> float:
+        asked.append(next(silences, 0.0))
+        return asked[-1]
+
+    supervisor = Supervisor(environment(systemd, **{WATCHDOG: "40000"}))
+    async with supervised(supervisor, silent_s):
+        assert await told(systemd) == "READY=1"
+        for heard, looked in ((1, 1), (2, 4)):
+            assert await told(systemd) == "WATCHDOG=1", heard
+            assert len(asked) == looked
+
+
 @pytest.mark.parametrize("name", ["", "/nonexistent/socket", "@whispercpp-ws-nobody"])
 async def test_who_was_not_started_by_systemd_serves_all_the_same(name: str) -> None:
-    async with supervised(Supervisor({ADDRESS: name, WATCHDOG: "soon"})):
+    async with supervised(Supervisor({ADDRESS: name, WATCHDOG: "soon"}), never_silent):
         pass
 
 

@@ -57,6 +57,25 @@ class LoadMeter:
         self._waiting_s: dict[object, float] = {}
         self._subjects: dict[str, str] = {}
         self._deaths = Deaths()
+        self._asked = 0
+        self._silent_since_s = 0.0
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how long decodes were wanted and none was done."""
+        return self._clock() - self._silent_since_s if self._asked else 0.0
+
+    def note_asked(self) -> None:
+        """Take that a decode is wanted, until `note_answered`."""
+        if not self._asked:
+            self._silent_since_s = self._clock()
+        self._asked += 1
+
+    def note_answered(self, *, is_done: bool) -> None:
+        """Take that a decode is done, or, if not, is no longer wanted or failed."""
+        self._asked -= 1
+        if is_done:
+            self._silent_since_s = self._clock()
 
     @property
     def pressure(self) -> Pressure:
@@ -167,6 +186,7 @@ class Unloaded:
     """Stand in for a meter where nothing is measured: everybody may come."""
 
     pressure = LADDER[0]
+    silent_s = 0.0
 
     def admit(self) -> int:
         """Let one more connection in."""

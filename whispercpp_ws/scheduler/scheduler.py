@@ -110,6 +110,8 @@ class Scheduler:
             cost_s=self._cost.expected_s(frames_of(request)),
         )
         self._waiting[result] = request
+        if self._load is not None:
+            self._load.note_asked()
         self._fill_lanes()
         try:
             return await result
@@ -120,6 +122,8 @@ class Scheduler:
             self._waiting.pop(result, None)
             self._queue.discard(result)
             self._note_waiting()
+            if self._load is not None:
+                self._load.note_answered(is_done=_is_done(result))
 
     def supersede(self, session_id: str, newer: Priority) -> None:
         """
@@ -285,6 +289,10 @@ def is_worthless(request: DecodeRequest) -> bool:
     """
     is_detection = request.options.language == "auto"
     return request.priority is not Priority.FINAL and not is_detection
+
+
+def _is_done(result: Result) -> bool:
+    return result.done() and not result.cancelled() and result.exception() is None
 
 
 def _give_up(result: Result) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 
@@ -12,6 +12,9 @@ WATCHDOG = "WATCHDOG_USEC"
 """What systemd sets for a unit of `Type=notify`, the second with `WatchdogSec=`."""
 MOST_LAG_S = 1.0
 """By which the loop may be late for a sign of life: pings are as late then."""
+MOST_SILENCE_S = 120.0
+"""Without a decode while some are wanted: twice what a decode is given to end in,
+so that an engine that was only ended and started again does not end the server too."""
 
 
 class Supervisor:
@@ -38,23 +41,30 @@ class Supervisor:
             channel.setblocking(False)
             channel.sendto(state.encode(), self._address)
 
-    async def keep_awake(self) -> None:
-        """Give signs of life, for ever; none while the loop lags behind."""
+    async def keep_awake(self, silent_s: Callable[[], float]) -> None:
+        """
+        Give signs of life, for ever; none while the loop lags behind or words fail.
+
+        `silent_s` says for how long decodes were wanted and none was done.
+        """
         now_s = asyncio.get_running_loop().time
         while True:
             asleep_s = now_s()
             await asyncio.sleep(self.watchdog_s / 4)
-            if now_s() - asleep_s - self.watchdog_s / 4 < MOST_LAG_S:
+            lag_s = now_s() - asleep_s - self.watchdog_s / 4
+            if lag_s < MOST_LAG_S and silent_s() < MOST_SILENCE_S:
                 self.tell("WATCHDOG=1")
 
 
 @asynccontextmanager
-async def supervised(supervisor: Supervisor) -> AsyncIterator[None]:
+async def supervised(
+    supervisor: Supervisor, silent_s: Callable[[], float]
+) -> AsyncIterator[None]:
     """Be ready within the block, and give signs of life if they are wanted."""
     supervisor.tell("READY=1")
     awake = None
     if supervisor.watchdog_s:
-        awake = asyncio.create_task(supervisor.keep_awake())
+        awake = asyncio.create_task(supervisor.keep_awake(silent_s))
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from aiohttp import web
 from whispercpp_ws.config import ListenConfig
 from whispercpp_ws.errors import ConfigError
 from whispercpp_ws.server.drain import drain
+from whispercpp_ws.server.keys import SHARED
 from whispercpp_ws.server.notify import Supervisor, supervised
 
 
@@ -63,7 +64,11 @@ async def run_app(
         ConfigError: the address is taken or not ours.
     """
     supervisor = Supervisor()
-    async with listening(app, listen) as port, supervised(supervisor):
+    load = app[SHARED].load
+    async with (
+        listening(app, listen) as port,
+        supervised(supervisor, lambda: load.silent_s),
+    ):
         with _signals() as stop:
             on_listening(port)
             await _next_signal(stop)

@@ -20,6 +20,11 @@ class Load(Protocol):
         """Say what has to be given up now."""
         ...
 
+    @property
+    def silent_s(self) -> float:
+        """Return for how long decodes were wanted and none was done."""
+        ...
+
     def admit(self) -> int:
         """Let one more connection in, for `note_gone` later; raises Overloaded."""
         ...

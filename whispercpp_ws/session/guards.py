@@ -34,8 +34,9 @@ it is. A sneeze and a chainsaw had 0.5 and 0.6 s of it."""
 HIDDEN_LOGPROB = -1.2
 """A partial below is not shown; half a word may be that unsure, noise mostly is."""
 
-_STUTTER = re.compile(r"(.)\1{5}")
-"""Six times the same letter, as in "AHHHHHH": what base hears in cries and engines."""
+_STUTTER = re.compile(r"(.{1,3}?)\1{5}")
+"""Six times the same letters, as in "AHHHHHH": what base hears in cries and engines,
+and "со-со-со-со-со-со-", which it once made of the middle of a word."""
 
 MIN_COMPRESSED_BYTES = 60
 """zlib's header makes the ratio of shorter texts meaningless."""
@@ -227,7 +228,7 @@ def _annotation_end(words: Sequence[Word], start: int) -> int:
 
 
 def without_stutter(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Drop words that repeat one letter as no language does."""
+    """Drop words that repeat their letters as no language does."""
     return tuple(w for w in words if not _STUTTER.search(normalise(w.text)))
 
 
