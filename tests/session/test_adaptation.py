@@ -67,7 +67,7 @@ def test_without_retries_a_doubted_final_is_published_as_the_guards_left_it(
 def test_short_windows_move_on_earlier() -> None:
     noise = np.random.default_rng(7).normal(0, 0.1, 12 * 16_000)
     pcm = (noise * 32_767).astype("<i2")
-    tuning = Tuning(part_s=99.0, long_part_s=99.0)
+    tuning = Tuning(part_s=99.0, divided_s=99.0)
 
     def longest_s(adaptation: Adaptation) -> float:
         lengths: list[float] = []

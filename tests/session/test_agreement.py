@@ -56,6 +56,25 @@ def test_a_closed_window_stands_and_the_next_starts_behind_it() -> None:
     assert receive(agreement, "four five six") == "one two three four five"
 
 
+def test_words_heard_behind_a_closed_part_stay_tentative() -> None:
+    agreement = LocalAgreement()
+    receive(agreement, "one two")
+    agreement.close_part(spoken("one two three"), spoken("four five"))
+    assert agreement.stable == "one two three"
+    assert agreement.text == "one two three four five"
+    assert receive(agreement, "four five six") == "one two three four five"
+
+
+def test_stable_words_behind_a_closed_part_are_of_the_next() -> None:
+    agreement = LocalAgreement()
+    receive(agreement, "one two three four five")
+    receive(agreement, "one two three four five")
+    agreement.close_part(spoken("one two three"), spoken("four five six"))
+    assert agreement.stable == "one two three four five"
+    assert agreement.text == "one two three four five six"
+    assert receive(agreement, "four five six") == "one two three four five six"
+
+
 def test_a_window_that_moved_on_joins_at_the_words_that_stayed() -> None:
     agreement = LocalAgreement()
     receive(agreement, "one two three four five")

@@ -1,5 +1,7 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -341,7 +343,7 @@ def first_request(session: Session, pieces: Iterator[bytes]) -> DecodeRequest:
 
 
 def test_a_partial_window_moves_on_behind_stable_words() -> None:
-    tuning = Tuning(partial_window_s=2.0, part_s=99.0, long_part_s=99.0)
+    tuning = Tuning(partial_window_s=2.0, part_s=99.0, divided_s=99.0)
     noise = np.random.default_rng(7).normal(0, 0.1, 12 * 16_000)
     pcm = (noise * 32_767).astype("<i2")
     windows: list[DecodeRequest] = []
@@ -354,6 +356,64 @@ def test_a_partial_window_moves_on_behind_stable_words() -> None:
     lengths = [w.seconds for w in windows if w.priority is Priority.PARTIAL]
     assert max(lengths) < 5.0
     assert partials(events)[-1].stable.split() == [f"word{n}" for n in range(22)]
+
+
+def with_short_pauses(seconds: int, every_s: float) -> np.ndarray[tuple[int], Any]:
+    """Make noise with silences of 0.18 s, which end no part by themselves."""
+    noise = np.random.default_rng(7).normal(0, 0.1, seconds * 16_000)
+    for start_s in np.arange(every_s - 0.1, seconds, every_s):
+        noise[int(start_s * 16_000) : int((start_s + 0.18) * 16_000)] *= 0.002
+    return (noise * 32_767).astype("<i2")
+
+
+@pytest.mark.parametrize("late_s", [-0.3, 0.0, 0.3])
+@pytest.mark.parametrize("size", [640, 7_000])
+def test_speech_without_a_long_pause_is_decoded_in_windows_and_keeps_every_word(
+    size: int, late_s: float
+) -> None:
+    pcm = with_short_pauses(22, every_s=2.0)
+    windows: list[float] = []
+
+    def hear(request: DecodeRequest) -> Hypothesis:
+        said = words_by_position(request, pcm)
+        if request.priority is Priority.PARTIAL:
+            return said
+        windows.append(request.seconds)
+        return replace(said, words=tuple(word.shifted(late_s) for word in said.words))
+
+    events = drive(Session(ENGLISH), cut(pcm.tobytes(), size), hear)
+    [final] = finals(events)
+    assert final.text.split() == [f"word{n}" for n in range(44)]
+    assert max(windows) < 10.0
+    assert len(windows) >= 3
+    for one, next_one in pairwise(partials(events)):
+        assert next_one.stable.startswith(one.stable)
+
+
+def test_where_a_part_is_divided_does_not_depend_on_how_long_decodes_take() -> None:
+    pcm = with_short_pauses(22, every_s=1.5)
+    at_once = drive(
+        Session(ENGLISH), cut(pcm.tobytes(), 640), lambda r: words_by_position(r, pcm)
+    )
+    slow = Session(ENGLISH)
+    for piece in cut(pcm.tobytes(), 640):
+        slow.receive_audio(piece)
+    slow.receive_eof()
+    assert finals(answer(slow, lambda r: words_by_position(r, pcm))) == finals(at_once)
+
+
+def test_without_any_pause_a_part_is_not_divided() -> None:
+    noise = np.random.default_rng(7).normal(0, 0.1, 12 * 16_000)
+    pcm = (noise * 32_767).astype("<i2")
+    windows: list[float] = []
+
+    def hear(request: DecodeRequest) -> Hypothesis:
+        windows.append(request.seconds)
+        return words_by_position(request, pcm)
+
+    options = SessionOptions(language="en", partials=False)
+    drive(Session(options), cut(pcm.tobytes(), 640), hear)
+    assert max(windows) == pytest.approx(12.0, abs=0.1)
 
 
 def test_speech_without_end_is_cut_and_all_of_it_is_decoded(jfk_pcm: bytes) -> None:

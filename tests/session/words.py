@@ -33,8 +33,9 @@ def words_by_position(
     request: DecodeRequest, pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
 ) -> Hypothesis:
     """Say a word for each half second, numbered from the start of the stream."""
-    first = np.round(request.samples[:4] * 32_768)
-    start = next(n for n in range(len(pcm)) if (pcm[n : n + 4] == first).all())
+    first = np.round(request.samples[:16] * 32_768)
+    likely = np.flatnonzero(pcm == first[0])
+    start = next(int(n) for n in likely if (pcm[n : n + 16] == first).all())
     start_s, end_s = start / 16_000, start / 16_000 + request.seconds
     numbers = range(ceil(2 * start_s), floor(2 * end_s))
     words = [

@@ -70,11 +70,18 @@ class LocalAgreement:
         self._tentative = tail[agreed:]
         return len(self._stable) - first if is_exact else 0
 
-    def close_part(self, words: Sequence[Word]) -> None:
-        """Take the last decode of a part that ended at a pause: all of it stands."""
-        self._stable += self._behind_stable(words, self._part_first)
-        self._part_first = self._window_first = len(self._stable)
-        self._tentative = []
+    def close_part(self, words: Sequence[Word], ahead: Sequence[Word] = ()) -> None:
+        """
+        Take the last decode of a part that ended: all of it stands.
+
+        `ahead` are words that it heard behind the part; some may be stable already.
+        """
+        tail = self._behind_stable((*words, *ahead), self._part_first)
+        own = max(0, len(tail) - len(ahead))
+        self._stable += tail[:own]
+        passed = max(0, len(ahead) - len(tail))
+        self._part_first = self._window_first = len(self._stable) - passed
+        self._tentative = tail[own:]
 
     def _behind_stable(self, words: Sequence[Word], first: int) -> list[Word]:
         """Return the words that come after the stable ones from an index on."""

@@ -28,13 +28,35 @@ def without_context(
     """
     first = seam(hypothesis.words, context_s, before)
     own = tuple(word.shifted(-context_s) for word in hypothesis.words[first:])
-    share = len(own) / max(len(hypothesis.words), 1)
+    return _only(hypothesis, own)
+
+
+def without_ahead(hypothesis: Hypothesis, part_s: float) -> Hypothesis:
+    """Leave only what was said in the first `part_s` seconds of a window."""
+    own = _within(hypothesis.words, part_s)
+    return _only(hypothesis, own)
+
+
+def said_ahead(hypothesis: Hypothesis, part_s: float) -> tuple[Word, ...]:
+    """Return the words that `without_ahead` leaves out."""
+    return hypothesis.words[len(_within(hypothesis.words, part_s)) :]
+
+
+def _within(words: tuple[Word, ...], part_s: float) -> tuple[Word, ...]:
+    return words[: sum(word.start_s + word.end_s <= 2 * part_s for word in words)]
+
+
+def _only(hypothesis: Hypothesis, words: tuple[Word, ...]) -> Hypothesis:
+    """Make a hypothesis of some of one's words."""
+    share = len(words) / max(len(hypothesis.words), 1)
     return replace(
         hypothesis,
-        text=join_words(own),
-        words=own,
+        text=join_words(words),
+        words=words,
         token_count=round(hypothesis.token_count * share),
-        mean_logprob=fmean(log(max(w.confidence, 1e-9)) for w in own) if own else 0.0,
+        mean_logprob=(
+            fmean(log(max(w.confidence, 1e-9)) for w in words) if words else 0.0
+        ),
     )
 
 

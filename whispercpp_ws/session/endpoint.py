@@ -113,6 +113,11 @@ class Endpointer:
             self.span.speech_end = self.position
         return self._cut() if cause is Input.LIMIT else Signal.NOTHING
 
+    def voiced_s_until(self, position: int) -> float:
+        """Return the voiced seconds of the open utterance before a position of it."""
+        frames = self.span.voiced_frames - self._voiced_since(position)
+        return frames * FRAME_SAMPLES / SAMPLE_RATE
+
     def receive_end(self, cause: Input) -> Signal:
         """Take FLUSH or EOF, which end an open utterance at once."""
         self.is_held = False

@@ -5,7 +5,7 @@ from math import exp
 
 from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import Final
-from whispercpp_ws.session.context import without_context
+from whispercpp_ws.session.context import said_ahead, without_ahead, without_context
 from whispercpp_ws.session.guards import (
     HOPELESS_LOGPROB,
     MIN_MEAN_LOGPROB,
@@ -41,6 +41,10 @@ def take_decode(
             return False
         before = _said_before(asked) or earlier
         hypothesis = without_context(hypothesis, asked.context_s, before)
+    if part.ahead_until and part.end is not None:
+        part_s = (part.end - part.start) / SAMPLE_RATE
+        part.ahead = said_ahead(hypothesis, part_s)
+        hypothesis = without_ahead(hypothesis, part_s)
     checked = _check(asked, hypothesis)
     can_retry = may_retry and not part.retried
     if can_retry and checked.tripped and not checked.dropped:
@@ -91,10 +95,11 @@ def _check(asked: Asked, hypothesis: Hypothesis) -> Checked:
     utterance, part = asked.utterance, asked.part
     # Without words in the options the engine may not have placed them.
     placed = utterance.options.words
+    end = min(asked.end, part.end or asked.end)
     return check(
         hypothesis,
         speech_s=utterance.voiced_s(part),
-        stretches=utterance.stretches(part, asked.end) if placed else (),
+        stretches=utterance.stretches(part, end) if placed else (),
         # There is no third try: what is still this unsure was not speech.
         drop_below=MIN_MEAN_LOGPROB if part.retried else HOPELESS_LOGPROB,
     )

@@ -123,9 +123,9 @@ class DecodePlanner:
     def _closed(self, utterance: Utterance, priority: Priority) -> DecodeRequest | None:
         """Ask for the first closed part that is not decoded yet."""
         part = utterance.undecoded_part
-        if part is None or part.end is None:
+        if part is None or part.window_end is None:
             return None
-        return self._final(utterance, part, part.end, priority)
+        return self._final(utterance, part, part.window_end, priority)
 
     def _ahead(self, utterance: Utterance) -> DecodeRequest | None:
         """Ask for what will be the last part if the silence lasts."""
@@ -164,7 +164,10 @@ class DecodePlanner:
         longest_gap = self._of_s(self._tuning.context_gap_s)
         before = [gap for gap in self._endpointer.silences if gap[0] < part.start]
         behind_gaps = (until for since, until in before if until - since > longest_gap)
-        start = max(end - longest, self._buffer.first, *behind_gaps)
+        start = end - longest
+        if part.follows_speech:
+            start = min(start, part.start - self._of_s(self._tuning.ahead_s))
+        start = max(start, self._buffer.first, *behind_gaps)
         spoken_until = before[-1][0] if before else 0
         helps = spoken_until - start >= self._of_s(self._tuning.shortest_context_s)
         return start if helps else part.start
@@ -224,6 +227,9 @@ class DecodePlanner:
         utterance = asked.utterance
         language = utterance.language or self._assumed(utterance)
         options = self._window_options(asked, language, word_times=True)
+        if asked.part.ahead_until:
+            # Words are told from those behind the part by their times.
+            options = replace(options, word_times=True)
         if asked.part.retried:
             # Unprompted, with the room that the decoder's training always had.
             margin_s = self._tuning.retry_margin_s

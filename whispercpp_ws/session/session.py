@@ -31,6 +31,7 @@ from whispercpp_ws.events import (
 )
 from whispercpp_ws.session.adaptation import Adaptation
 from whispercpp_ws.session.audio import PcmReader, SampleBuffer
+from whispercpp_ws.session.division import dividing_pause
 from whispercpp_ws.session.endpoint import (
     HYSTERESIS_FRAMES,
     Endpointer,
@@ -43,7 +44,7 @@ from whispercpp_ws.session.phases import Input, Phase
 from whispercpp_ws.session.planner import Asked, DecodePlanner, Purpose
 from whispercpp_ws.session.resample import StreamResampler
 from whispercpp_ws.session.tuning import Tuning
-from whispercpp_ws.session.utterance import Part, Utterance
+from whispercpp_ws.session.utterance import Part, Pause, Utterance
 from whispercpp_ws.session.vad import FRAME_SAMPLES, VoiceDetector
 from whispercpp_ws.transcript import Hypothesis, Word, join_words
 
@@ -258,18 +259,36 @@ class Session:
             start = self._endpointer.cut_after = self._resumed_at(utterance)
             utterance.parts.append(Part(start, utterance.parts[-1].voiced_until_s))
         elif part is not None and phase is Phase.PAUSE:
-            length_s = (utterance.span.speech_end - part.start) / SAMPLE_RATE
-            needed_s = self._tuning.pause_that_divides_s(length_s)
-            if self._endpointer.silence_samples >= needed_s * SAMPLE_RATE:
+            length = utterance.span.speech_end - part.start
+            is_pause = self._endpointer.silence_samples >= self._shortest_cut
+            if is_pause and length >= self._tuning.part_s * SAMPLE_RATE:
                 utterance.close_part(self._planner.tail_end(utterance))
+        elif part is not None and phase is Phase.SPEECH:
+            self._divide_in_speech(utterance, part)
+
+    def _divide_in_speech(self, utterance: Utterance, part: Part) -> None:
+        """End a part that goes on and on in a silence that lies behind."""
+        position = self._endpointer.position
+        pause = dividing_pause(
+            part, utterance.span.pauses, position=position, tuning=self._tuning
+        )
+        if pause is None:
+            return
+        at = self._endpointer.cut_after = self._start_in(pause)
+        voiced_s = self._endpointer.voiced_s_until(at)
+        utterance.divide(pause, at=at, ahead_until=position, voiced_s=voiced_s)
 
     def _resumed_at(self, utterance: Utterance) -> int:
         """Return where the next part starts: in the pause that closed the last one."""
         closed = utterance.parts[-1]
         # Where speech may have gone on at the earliest: it is noticed a little later.
         resumed = self._endpointer.position - HYSTERESIS_FRAMES * FRAME_SAMPLES
+        return self._start_in((closed.speech_end, resumed))
+
+    def _start_in(self, pause: Pause) -> int:
+        """Return where a part starts that is spoken from the end of a silence on."""
         pre_roll = self._tuning.pre_roll_ms * SAMPLE_RATE // 1000
-        return max((closed.speech_end + resumed) // 2, resumed - pre_roll)
+        return max(sum(pause) // 2, pause[1] - pre_roll)
 
     def _acknowledge_silence(self) -> None:
         silent = self._settled - self._acknowledged
@@ -311,7 +330,7 @@ class Session:
         is_kept = take_decode(asked, hypothesis, self._said, may_retry=may_retry)
         if is_kept and utterance is self._open and part.checked is not None:
             if part.is_decoded:
-                utterance.agreement.close_part(part.checked.words)
+                utterance.agreement.close_part(part.checked.words, part.ahead)
                 self._emit_partial(utterance, asked.end)
             else:
                 self._planner.note_shown(utterance, asked.end)
@@ -369,6 +388,10 @@ class Session:
     @property
     def _is_closed(self) -> bool:
         return self._endpointer.phase is Phase.CLOSED
+
+    @property
+    def _shortest_cut(self) -> int:
+        return self._tuning.min_cut_pause_ms * SAMPLE_RATE // 1000
 
     @property
     def _context(self) -> int:

@@ -1,7 +1,6 @@
 """How a session listens and when it decodes; start values of DESIGN §4."""
 
 from dataclasses import dataclass
-from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +52,19 @@ class Tuning:
     overlap_words: int = 3
     """Stable words that stay in it, by which the next decode is joined on."""
     part_s: float = 9.0
-    """Length from which a part of an utterance ends at a pause. Longer speech without
-    one is decoded whole: divided between two sure words while it went on, at 5.2 or at
-    7.2 s, 10.8 and 11.4 % of 1226 words were wrong, and 10.1 % as it is. Divided at the
-    longest pause in it once it was 10.5 s long, 0.3 % more were, and finals of those
-    that ended soon after came later than before, for they waited for two decodes."""
+    """Length from which a part of an utterance ends at a pause."""
     min_cut_pause_ms: int = 300
     """Shortest silence at which a long part or utterance may be cut. At less, short
     pieces are decoded without what follows them: at 120 ms 24 more of 1226 words were
     wrong."""
-    long_part_s: float = 10.5
-    """Length from which a part ends at a pause of `long_cut_pause_ms`: its decode takes
-    a second, which nobody should wait for at its end."""
-    long_cut_pause_ms: int = 200
+    divided_s: float = 8.5
+    """Window from which a part without such a pause ends at the longest silence in it:
+    two threads decode as much in most of the endpoint's silence."""
+    divided_behind_s: float = 3.0
+    """Length of a part from which it may end so."""
+    ahead_s: float = 1.5
+    """Speech after that silence, and before it, that the decodes of the two parts take
+    in: neither begins or ends in mid-sentence then, and both know the words there."""
     context_s: float = 8.0
     """Longest window of a final that earlier speech is added to: what two threads
     decode in 0.5 s, most of the endpoint's silence. With 12 s as many words were wrong
@@ -82,8 +81,10 @@ class Tuning:
     """The same for the second decode, after a guard tripped. On 180 clips in 7
     languages it gave 289 wrong words where the full window gave 283, for a third of
     the time."""
-    margin_s: float = 1.0
-    """Encoder room after the audio; less makes the decoder loop (streaming §1.10)."""
+    margin_s: float = 0.5
+    """Encoder room after the audio. Less makes the decoder loop (streaming §1.10), but
+    it is stopped there: with 0.2, 0.5, 1, 3 and 5 s 331, 327, 332, 335 and 331 of 2274
+    words were wrong."""
     edge_s: float = 0.3
     """A word ending this close to a window's edge may still change."""
     detect_speech_s: float = 1.5
@@ -98,10 +99,3 @@ class Tuning:
     """Silence after which earlier text no longer helps."""
     silent_ack_s: float = 5.0
     """Audio time between acknowledgements while nobody speaks."""
-
-    def pause_that_divides_s(self, length_s: float) -> float:
-        """Return the silence that ends a part of that length; infinite for none."""
-        if length_s < self.part_s:
-            return inf
-        is_long = length_s >= self.long_part_s
-        return (self.long_cut_pause_ms if is_long else self.min_cut_pause_ms) / 1000

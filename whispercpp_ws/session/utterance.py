@@ -8,7 +8,11 @@ from whispercpp_ws.session.agreement import LocalAgreement
 from whispercpp_ws.session.endpoint import Span
 from whispercpp_ws.session.guards import Checked, Stretch
 from whispercpp_ws.session.language import AUTO
-from whispercpp_ws.transcript import Hypothesis
+from whispercpp_ws.transcript import Hypothesis, Word
+
+
+Pause = tuple[int, int]
+"""Start and end of a silence, in samples of session audio."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +30,12 @@ class Part:
     """Voiced seconds of the utterance before it."""
     end: int | None = None
     """Where its audio ends; None while it is open."""
+    follows_speech: bool = False
+    """Whether the one before was ended while somebody spoke, so that the first word
+    needs what was said before it."""
+    ahead_until: int = 0
+    """Where the window of its decode ends, when it was ended while somebody spoke: a
+    last word needs what was said after it. 0 for `end`."""
     speech_end: int = 0
     """Where its speech ends, once it is closed."""
     voiced_until_s: float = 0.0
@@ -42,11 +52,18 @@ class Part:
     """What the guards left of it."""
     heard_end: int = 0
     """Where the audio of `heard` ends."""
+    ahead: tuple[Word, ...] = ()
+    """What that decode says of the audio behind the part."""
+
+    @property
+    def window_end(self) -> int | None:
+        """Where the window of its last decode ends; None while it is open."""
+        return self.ahead_until or self.end
 
     @property
     def is_decoded(self) -> bool:
         """Whether it is closed and all of its audio is decoded."""
-        return self.heard is not None and self.heard_end == self.end
+        return self.heard is not None and self.heard_end == self.window_end
 
     def ask(self, end: int) -> None:
         """Note that it is being decoded up to a position."""
@@ -112,6 +129,24 @@ class Utterance:
         if part is not None:
             part.end, part.speech_end = end, self.span.speech_end
             part.voiced_until_s = self.span.voiced_s
+
+    def divide(
+        self, pause: Pause, *, at: int, ahead_until: int, voiced_s: float
+    ) -> None:
+        """
+        End the open part in an earlier pause of it, and open the next behind that.
+
+        Args:
+            pause: start and end of the silence.
+            at: where the next part starts, in the pause.
+            ahead_until: how far the decode of the ended part may hear.
+            voiced_s: voiced seconds of the utterance up to there.
+        """
+        part = self.parts[-1]
+        part.end, part.speech_end, part.ahead_until = at, pause[0], ahead_until
+        part.voiced_until_s = voiced_s
+        self.parts.append(Part(at, voiced_s, follows_speech=True))
+        self.partial_start = 0
 
     def voiced_s(self, part: Part) -> float:
         """Return the voiced seconds of a part."""
