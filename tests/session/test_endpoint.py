@@ -78,6 +78,15 @@ def test_at_the_hard_limit_it_is_cut_in_its_longest_pause() -> None:
     assert listener.phase is Phase.SPEECH
 
 
+def test_it_is_not_cut_before_what_is_decoded_already() -> None:
+    listener = endpointer(max_utterance_s=6.0)
+    feed(listener, VOICE, 4)
+    feed(listener, VoiceFrame(True, 0.01), 0.02)
+    listener.cut_after = int(4.5 * SAMPLE_RATE)
+    assert feed(listener, VOICE, 3) == [Signal.CUT]
+    assert listener.cut_at >= listener.cut_after
+
+
 def test_without_a_pause_it_is_cut_at_its_quietest_frame() -> None:
     listener = endpointer(max_utterance_s=5.0)
     feed(listener, VOICE, 4)

@@ -203,6 +203,8 @@ class Endpointer:
             return max(recent, key=lambda pause: pause[1] - pause[0])
         # The newest frames stay: a cut must leave the next utterance some speech.
         frames = list(self._history)[-QUIET_SEARCH_FRAMES:-HYSTERESIS_FRAMES]
+        behind_cut = (self.position - self.cut_after) // FRAME_SAMPLES
+        frames = frames[-max(1, behind_cut - HYSTERESIS_FRAMES) :]
         quietest = min(range(len(frames)), key=lambda i: frames[i].energy)
         behind = len(frames) + HYSTERESIS_FRAMES - quietest
         return (self.position - behind * FRAME_SAMPLES,) * 2
