@@ -390,6 +390,36 @@ def test_speech_without_a_long_pause_is_decoded_in_windows_and_keeps_every_word(
         assert next_one.stable.startswith(one.stable)
 
 
+@pytest.mark.parametrize("seconds", [8.8, 9.1, 9.3])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_speech_that_ends_right_after_a_division_is_decoded_as_one(
+    seconds: float, goes_on: bool
+) -> None:
+    pcm = with_short_pauses(15 if goes_on else 10, every_s=2.0)
+    end = int(seconds * 16_000)
+    resumed = end + 8_000 if goes_on else len(pcm)
+    pcm[end:resumed] //= 500
+    windows: list[float] = []
+
+    def hear(request: DecodeRequest) -> Hypothesis:
+        if request.priority is not Priority.PARTIAL:
+            windows.append(request.seconds)
+        return words_by_position(request, pcm)
+
+    events = drive(Session(ENGLISH), cut(pcm.tobytes(), 640), hear)
+    said = [word for final in finals(events) for word in final.text.split()]
+    assert said == [f"word{n}" for n in range(int(2 * len(pcm) / 16_000))][: len(said)]
+    assert any(seconds < window < seconds + 0.3 for window in windows)
+    for one, next_one in pairwise(partials(events)):
+        if one.utterance == next_one.utterance:
+            assert next_one.stable.startswith(one.stable)
+    at_end = Session(ENGLISH)
+    at_end.receive_audio(pcm.tobytes())
+    at_end.receive_eof()
+    late = finals(answer(at_end, lambda request: words_by_position(request, pcm)))
+    assert late == finals(events)
+
+
 def test_where_a_part_is_divided_does_not_depend_on_how_long_decodes_take() -> None:
     pcm = with_short_pauses(22, every_s=1.5)
     at_once = drive(

@@ -24,6 +24,8 @@ class LocalAgreement:
         self._stable: list[Word] = []
         self._part_first = 0
         """Index of the first stable word of the open part."""
+        self._closed_first = 0
+        """The same of the part that was closed last."""
         self._window_first = 0
         """The same of the partial window, which may start later."""
         self._tentative: list[Word] = []
@@ -80,8 +82,13 @@ class LocalAgreement:
         own = max(0, len(tail) - len(ahead))
         self._stable += tail[:own]
         passed = max(0, len(ahead) - len(tail))
+        self._closed_first = self._part_first
         self._part_first = self._window_first = len(self._stable) - passed
         self._tentative = tail[own:]
+
+    def reopen_part(self) -> None:
+        """Take that the next decodes are of the part closed last and the open one."""
+        self._part_first = self._window_first = self._closed_first
 
     def _behind_stable(self, words: Sequence[Word], first: int) -> list[Word]:
         """Return the words that come after the stable ones from an index on."""

@@ -1,6 +1,6 @@
 """Find where speech that goes on and on is divided into parts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.session.tuning import Tuning
@@ -22,11 +22,27 @@ def dividing_pause(
         position: sample that was heard last.
         tuning: how long is long.
     """
-    ahead = round(tuning.ahead_s * SAMPLE_RATE)
-    heard_before = ahead if part.follows_speech else 0
-    if position - part.start + heard_before < tuning.divided_s * SAMPLE_RATE:
+    if _window(part, position, tuning) < tuning.divided_s * SAMPLE_RATE:
         return None
     first = part.start + tuning.divided_behind_s * SAMPLE_RATE
-    last = position - ahead
+    last = position - tuning.ahead_s * SAMPLE_RATE
     inside = (pause for pause in pauses if first <= pause[0] and pause[1] <= last)
     return max(inside, key=lambda pause: pause[1] - pause[0], default=None)
+
+
+def is_rejoined(parts: Sequence[Part], *, speech_end: int, tuning: Tuning) -> bool:
+    """
+    Tell whether the last two of an utterance's parts are better decoded as one.
+
+    They are where speech ends so soon after the division that one decode of all of it
+    takes less than what is left of the first and the second.
+    """
+    if not parts[-1].follows_speech:
+        return False
+    return _window(parts[-2], speech_end, tuning) <= tuning.rejoined_s * SAMPLE_RATE
+
+
+def _window(part: Part, end: int, tuning: Tuning) -> int:
+    """Return the samples that a decode of a part up to `end` hears."""
+    before = round(tuning.ahead_s * SAMPLE_RATE) if part.follows_speech else 0
+    return before + end - part.start

@@ -31,7 +31,7 @@ from whispercpp_ws.events import (
 )
 from whispercpp_ws.session.adaptation import Adaptation
 from whispercpp_ws.session.audio import PcmReader, SampleBuffer
-from whispercpp_ws.session.division import dividing_pause
+from whispercpp_ws.session.division import dividing_pause, is_rejoined
 from whispercpp_ws.session.endpoint import (
     HYSTERESIS_FRAMES,
     Endpointer,
@@ -236,6 +236,8 @@ class Session:
         utterance, self._open = self._open, None
         assert utterance is not None
         utterance.span = self._endpointer.ended
+        if cut_at is None:
+            self._rejoin(utterance)
         self._window_end = cut_at or self._planner.tail_end(utterance)
         utterance.close_part(self._window_end)
         if utterance.span.voiced_s * 1000 < self._tuning.min_speech_ms:
@@ -259,6 +261,8 @@ class Session:
             start = self._endpointer.cut_after = self._resumed_at(utterance)
             utterance.parts.append(Part(start, utterance.parts[-1].voiced_until_s))
         elif part is not None and phase is Phase.PAUSE:
+            if self._endpointer.silence_samples >= self._final_tail:
+                part = self._rejoin(utterance)
             length = utterance.span.speech_end - part.start
             is_pause = self._endpointer.silence_samples >= self._shortest_cut
             if is_pause and length >= self._tuning.part_s * SAMPLE_RATE:
@@ -277,6 +281,14 @@ class Session:
         at = self._endpointer.cut_after = self._start_in(pause)
         voiced_s = self._endpointer.voiced_s_until(at)
         utterance.divide(pause, at=at, ahead_until=position, voiced_s=voiced_s)
+
+    def _rejoin(self, utterance: Utterance) -> Part:
+        """Undo a division that speech ended right after; return the last part."""
+        parts, speech_end = utterance.parts, utterance.span.speech_end
+        if is_rejoined(parts, speech_end=speech_end, tuning=self._tuning):
+            utterance.rejoin()
+            self._endpointer.cut_after = parts[-1].start
+        return parts[-1]
 
     def _resumed_at(self, utterance: Utterance) -> int:
         """Return where the next part starts: in the pause that closed the last one."""
@@ -388,6 +400,10 @@ class Session:
     @property
     def _is_closed(self) -> bool:
         return self._endpointer.phase is Phase.CLOSED
+
+    @property
+    def _final_tail(self) -> int:
+        return self._tuning.long_tail_ms * SAMPLE_RATE // 1000
 
     @property
     def _shortest_cut(self) -> int:

@@ -60,6 +60,9 @@ class Tuning:
     divided_s: float = 8.5
     """Window from which a part without such a pause ends at the longest silence in it:
     two threads decode as much in most of the endpoint's silence."""
+    rejoined_s: float = 9.5
+    """Window up to which a division is undone where speech ends soon after it: the
+    final would wait for two decodes, which took 1.4 s, not for this one."""
     divided_behind_s: float = 3.0
     """Length of a part from which it may end so."""
     ahead_s: float = 1.5

@@ -148,6 +148,16 @@ class Utterance:
         self.parts.append(Part(at, voiced_s, follows_speech=True))
         self.partial_start = 0
 
+    def rejoin(self) -> None:
+        """Undo the last `divide`: all from there on is one part again."""
+        self.parts.pop()
+        part = self.parts[-1]
+        if part.is_decoded:
+            self.agreement.reopen_part()
+        part.end, part.ahead_until, part.ahead = None, 0, ()
+        part.heard = part.checked = None
+        part.asked_end = part.heard_end = self.partial_start = 0
+
     def voiced_s(self, part: Part) -> float:
         """Return the voiced seconds of a part."""
         until_s = self.span.voiced_s if part.end is None else part.voiced_until_s
