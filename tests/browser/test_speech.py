@@ -21,8 +21,8 @@ SPOKEN = (
 ).split()
 GREY, DARKER, BLACK = "rgb(104, 112, 123)", "rgb(63, 70, 80)", "rgb(0, 0, 0)"
 MISHEARD = 1
-"""Words that may be another: Chromium's gain control and noise suppression change what
-its microphone plays, differently each time. Once "ask not" was heard as "is not"."""
+"""Words that may be another: what Chromium makes of the file its microphone plays is
+not the same each time. Once "ask not" was heard as "is not"."""
 OUTAGE_S = 5.0
 PICTURE_MS = 6_000
 MID_SENTENCE_S = LEADING_SILENCE_S + 7.0
