@@ -3,12 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.session.words import heard, spoken
-from whispercpp_ws.session.context import (
-    said_ahead,
-    seam,
-    without_ahead,
-    without_context,
-)
+from whispercpp_ws.session.context import seam, split_ahead, without_context
 
 
 def test_a_word_belongs_where_its_middle_is() -> None:
@@ -23,10 +18,10 @@ def test_unsure_words_are_not_hidden_by_a_sure_context() -> None:
 
 
 def test_what_is_heard_behind_a_part_is_no_part_of_it() -> None:
-    whole = heard("one two three four")
-    assert without_ahead(whole, 0.9).text == "one two"
-    assert [word.text for word in said_ahead(whole, 0.9)] == ["three", "four"]
-    assert without_ahead(whole, 9.0).text == whole.text
+    own, ahead = split_ahead(heard("one two three four"), 0.9)
+    assert own.text == "one two"
+    assert [word.text for word in ahead] == ["three", "four"]
+    assert split_ahead(heard("one two"), 9.0)[1] == ()
 
 
 @pytest.mark.parametrize("context_s", [0.8, 1.2, 1.6, 2.0, 2.4])

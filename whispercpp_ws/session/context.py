@@ -31,19 +31,13 @@ def without_context(
     return _only(hypothesis, own)
 
 
-def without_ahead(hypothesis: Hypothesis, part_s: float) -> Hypothesis:
-    """Leave only what was said in the first `part_s` seconds of a window."""
-    own = _within(hypothesis.words, part_s)
-    return _only(hypothesis, own)
-
-
-def said_ahead(hypothesis: Hypothesis, part_s: float) -> tuple[Word, ...]:
-    """Return the words that `without_ahead` leaves out."""
-    return hypothesis.words[len(_within(hypothesis.words, part_s)) :]
-
-
-def _within(words: tuple[Word, ...], part_s: float) -> tuple[Word, ...]:
-    return words[: sum(word.start_s + word.end_s <= 2 * part_s for word in words)]
+def split_ahead(
+    hypothesis: Hypothesis, part_s: float
+) -> tuple[Hypothesis, tuple[Word, ...]]:
+    """Return what was said in the first `part_s` seconds of a window, and the rest."""
+    words = hypothesis.words
+    own = sum(word.start_s + word.end_s <= 2 * part_s for word in words)
+    return _only(hypothesis, words[:own]), words[own:]
 
 
 def _only(hypothesis: Hypothesis, words: tuple[Word, ...]) -> Hypothesis:

@@ -5,7 +5,7 @@ from math import exp
 
 from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import Final
-from whispercpp_ws.session.context import said_ahead, without_ahead, without_context
+from whispercpp_ws.session.context import split_ahead, without_context
 from whispercpp_ws.session.guards import (
     HOPELESS_LOGPROB,
     MIN_MEAN_LOGPROB,
@@ -43,8 +43,7 @@ def take_decode(
         hypothesis = without_context(hypothesis, asked.context_s, before)
     if part.ahead_until and part.end is not None:
         part_s = (part.end - part.start) / SAMPLE_RATE
-        part.ahead = said_ahead(hypothesis, part_s)
-        hypothesis = without_ahead(hypothesis, part_s)
+        hypothesis, part.ahead = split_ahead(hypothesis, part_s)
     checked = _check(asked, hypothesis)
     can_retry = may_retry and not part.retried
     if can_retry and checked.tripped and not checked.dropped:
