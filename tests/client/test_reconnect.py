@@ -29,7 +29,15 @@ from whispercpp_ws.errors import (
     UnknownModel,
     UnknownSession,
 )
-from whispercpp_ws.events import AudioFormat, Ended, Event, Final, Ready, SessionOptions
+from whispercpp_ws.events import (
+    AudioFormat,
+    Ended,
+    Event,
+    Final,
+    Ready,
+    Reconfigure,
+    SessionOptions,
+)
 
 
 OPTIONS = SessionOptions(audio=AudioFormat(rate=8_000))
@@ -322,6 +330,27 @@ async def test_a_server_that_lost_the_session_gets_what_has_no_final_in_a_new_on
     assert len([e for e in events if isinstance(e, Ready)]) == 1
     assert "a new session goes on at 1.5 s" in " ".join(notes)
     assert notes[-1] == "connected again; the server goes on at 1.5 s"
+
+
+async def test_what_was_in_force_holds_in_a_new_session_that_breaks_at_once() -> None:
+    said: list[Any] = []
+    handler = in_turn(
+        # The second of audio and the `set` before it are settled.
+        break_off(READY, FINAL, ACK.replace("0.001", "1"), frames=4),
+        break_off(UNKNOWN),
+        break_off(ANEW),
+        go_on(said, ANEW, END),
+    )
+    async with (
+        serving_http(handler) as url,
+        await TranscriptionClient.connect(url, OPTIONS, backoff=AT_ONCE) as client,
+    ):
+        await client.reconfigure(Reconfigure(language="fr"))
+        await client.send_audio(bytes(16_000))
+        await client.end()
+        assert [message async for message in client]
+    assert said[0].items() >= {"resume": "s2", "offset": 0.0}.items()
+    assert said[1:] == ['{"op": "set", "lang": "fr"}', '{"op": "end"}']
 
 
 async def test_a_session_that_is_lost_before_it_began_is_no_loop() -> None:

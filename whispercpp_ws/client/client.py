@@ -27,7 +27,6 @@ from whispercpp_ws.errors import (
 )
 from whispercpp_ws.events import (
     Acknowledged,
-    Command,
     End,
     Ended,
     Event,
@@ -290,8 +289,8 @@ class TranscriptionClient:
             await self._link.close()
         self._link = link = await self._connector.open(self._url)
         try:
-            for command in self._restart(self._log.settled_s):
-                await link.send_str(native.encode_command(command))
+            start = self._restart(self._log.settled_s)
+            await link.send_str(native.encode_command(start))
             message = _message(await link.receive())
             ready = ready_event(message.event)
             await self._replay(link, ready.offset_s)
@@ -317,19 +316,16 @@ class TranscriptionClient:
         self._base = Base(offset_s, news.last_final, news.finals)
         return ServiceError(f"{lost}; a new session goes on at {offset_s:.1f} s")
 
-    def _restart(self, offset_s: float) -> list[Command]:
+    def _restart(self, offset_s: float) -> Start:
         """Return what asks for the session again, or for one that goes on with it."""
-        if self._session_id is None:
-            return [self._start]
-        if self._begins_anew:
-            return [self._start, *self._log.standing.commands]
-        start = Start(
+        if self._session_id is None or self._begins_anew:
+            return self._start
+        return Start(
             self._start.options,
             token=self._start.token,
             resume=self._session_id,
             offset_s=offset_s,
         )
-        return [start]
 
     async def _replay(self, link: Link, offset_s: float) -> None:
         """Send the log again, with what is added to it meanwhile."""

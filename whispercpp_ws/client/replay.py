@@ -36,7 +36,7 @@ class ReplayLog:
         """Position before which audio was forgotten though it was not settled."""
         self.settled_s = 0.0
         """The last offset the server has acknowledged."""
-        self.standing = Standing()
+        self._standing = Standing()
         """What commands before that have left in force."""
 
     @property
@@ -60,13 +60,21 @@ class ReplayLog:
         while self._items and self._is_before(*self._items[0], settled):
             _, item = self._forget_oldest()
             if not isinstance(item, bytes):
-                self.standing.note(item)
+                self._standing.note(item)
 
     def begin_anew(self, offset_s: float) -> None:
-        """Count from an offset on, for a session that begins there."""
+        """
+        Count from an offset on, for a session that begins there and has heard nothing.
+
+        What settled commands left in force comes first, to be replayed like the rest.
+        """
         self.settle(offset_s)
         behind = self._audio.byte_at(offset_s)
-        self._items = deque((at - behind, item) for at, item in self._items)
+        in_force, self._standing = self._standing.commands, Standing()
+        moved = ((at - behind, item) for at, item in self._items)
+        self._items = deque([*((0, command) for command in in_force), *moved])
+        self._first = 0
+        self._size += ITEM_BYTES * len(in_force)
         self._end -= behind
         self._forgotten -= behind
         self.settled_s = 0.0
