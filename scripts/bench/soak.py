@@ -27,7 +27,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from scripts.bench.adapters.process import ServerProcess, memory_bytes
+from scripts.bench.adapters.process import ServerProcess, memory_bytes, total
 from scripts.bench.speakers import FRAME_S, Message, Speech, read_speech, serving
 from whispercpp_ws.cli.pacing import paced
 
@@ -209,7 +209,7 @@ async def sample(url: str, server: ServerProcess, *, began_s: float) -> Sample:
     return Sample(
         at_s=time.monotonic() - began_s,
         gateway_mb=root.memory_info().rss / 1e6,
-        engines_mb=sum(map(memory_bytes, root.children(recursive=True))) / 1e6,
+        engines_mb=total(memory_bytes, root.children(recursive=True)) / 1e6,
         threads=root.num_threads(),
         files=root.num_fds(),
         tasks=value(metrics, TASKS),

@@ -5,7 +5,8 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +116,12 @@ class ServerProcess:
         """Measure the process and its children; raises BenchError when it is gone."""
         try:
             root = psutil.Process(self._process.pid)
-            tree = [root, *root.children(recursive=True)]
+            root_cpu_s = _cpu_s(root)
+            children = root.children(recursive=True)
             return Usage(
-                cpu_s=sum(_cpu_s(process) for process in tree),
-                memory_bytes=sum(memory_bytes(process) for process in tree),
-                root_cpu_s=_cpu_s(root),
+                cpu_s=root_cpu_s + total(_cpu_s, children),
+                memory_bytes=memory_bytes(root) + round(total(memory_bytes, children)),
+                root_cpu_s=root_cpu_s,
             )
         except psutil.NoSuchProcess as error:
             raise BenchError(f"the server is gone; see {self._log}") from error
@@ -149,6 +151,17 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def total(
+    measure: Callable[[psutil.Process], float], processes: Iterable[psutil.Process]
+) -> float:
+    """Add up what processes use; of those that end meanwhile, as lanes do, nothing."""
+    found = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found += measure(process)
+    return found
 
 
 def memory_bytes(process: psutil.Process) -> int:

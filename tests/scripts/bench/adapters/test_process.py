@@ -1,7 +1,9 @@
 import re
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts.bench.adapters.process import (
@@ -9,6 +11,8 @@ from scripts.bench.adapters.process import (
     ServerProcess,
     Usage,
     free_port,
+    memory_bytes,
+    total,
 )
 
 
@@ -69,3 +73,12 @@ def test_a_program_that_is_missing_is_an_error(tmp_path: Path) -> None:
 
 def test_usage_counts_from_an_earlier_one() -> None:
     assert Usage(5.0, 30).since(Usage(2.0, 10)) == Usage(3.0, 30)
+
+
+def test_processes_that_end_while_they_are_measured_use_nothing() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(ended.pid)
+    ended.wait()
+    here = psutil.Process()
+    assert total(memory_bytes, [process]) == 0.0
+    assert total(lambda _: 2.0, [here, here]) == 4.0
