@@ -4,7 +4,7 @@ from whispercpp_ws.decoding import Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import RETRY_AFTER_S, Overloaded
 from whispercpp_ws.metrics import Metrics
-from whispercpp_ws.scheduler.admission import NO_BOUND
+from whispercpp_ws.scheduler.admission import NO_BOUND, SPEAKING_S
 from whispercpp_ws.scheduler.deaths import SHAKY_S
 from whispercpp_ws.scheduler.load import (
     FIRST_COST,
@@ -194,6 +194,22 @@ def test_after_an_engine_died_twice_only_finals_are_decoded_for_a_while() -> Non
     assert meter.pressure.admits
     clock.now_s = 2.0 + SHAKY_S
     assert meter.pressure == LADDER[0]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "speakers", "is_shared"),
+    [(1, 1, False), (2, 1, False), (2, 2, True), (4, 2, False), (4, 3, True)],
+)
+def test_lanes_are_shared_when_those_who_speak_cannot_have_two_each(
+    lanes: int, speakers: int, is_shared: bool
+) -> None:
+    clock = Clock()
+    meter = LoadMeter(lanes=lanes, clock=clock)
+    for number in range(9):
+        meter.note_audio(str(number), 1.0, is_speech=number < speakers)
+    assert meter.is_shared is is_shared
+    clock.now_s = SPEAKING_S
+    assert not meter.is_shared
 
 
 def test_whose_a_session_is_is_known_until_it_is_over() -> None:

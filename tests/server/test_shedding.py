@@ -2,7 +2,7 @@ from math import inf
 
 from whispercpp_ws.scheduler.load import Unloaded
 from whispercpp_ws.scheduler.pressure import LADDER, Pressure
-from whispercpp_ws.server.shedding import Shedding
+from whispercpp_ws.server.shedding import SHARED_CONTEXT_S, Shedding
 from whispercpp_ws.session.adaptation import Adaptation
 
 
@@ -69,6 +69,14 @@ def test_the_session_itself_asks_for_less_rung_by_rung() -> None:
         asks = shedding.adaptation
         given_up.append((asks.speculates, asks.partial_window_s, asks.retries))
     assert given_up == [(False, inf, True), (False, 2.5, True), (False, 2.5, False)]
+
+
+def test_a_session_takes_in_less_earlier_speech_where_lanes_are_shared() -> None:
+    load = Pressed()
+    shedding = Shedding(load, session_id="a", step_ms=500)
+    load.is_shared = True
+    assert shedding.adaptation == Adaptation(context_s=SHARED_CONTEXT_S)
+    assert shedding.news() is None
 
 
 def test_a_session_is_told_once_what_it_gives_up_and_when_that_is_over() -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from tests.session.driving import answer, cut, drive, finals
 from tests.session.words import heard, words_by_position
@@ -84,6 +85,20 @@ def test_short_windows_move_on_earlier() -> None:
     assert usual_s >= tuning.partial_window_s
     assert longest_s(Adaptation(partial_window_s=2.0)) < usual_s - 0.5
     assert longest_s(Adaptation(partial_window_s=9.0)) == usual_s
+
+
+def test_less_earlier_speech_is_taken_in_where_lanes_are_shared() -> None:
+    noise = np.random.default_rng(7).normal(0, 0.1, 10 * 16_000)
+    noise[6 * 16_000 : 6 * 16_000 + 14_000] = 0.0
+    pcm = (noise * 32_767).astype("<i2").tobytes()
+
+    def longest_s(adaptation: Adaptation) -> float:
+        windows = asked(adapted(adaptation), pcm)
+        return max(w.seconds for w in windows if w.options.context_s)
+
+    assert longest_s(Adaptation(context_s=6.0)) == pytest.approx(6.0)
+    assert longest_s(Adaptation()) == pytest.approx(Tuning().context_s)
+    assert longest_s(Adaptation(context_s=20.0)) == pytest.approx(Tuning().context_s)
 
 
 def test_what_was_given_up_comes_back(jfk_pcm: bytes) -> None:

@@ -141,16 +141,17 @@ class Admission:
 
     def waits_for_newcomers(self, *, now_s: float) -> bool:
         """Tell whether one more speaker fits but for those who have not spoken yet."""
-        return self._load_of(self._speaking(now_s) + 1) <= self._most_load
+        return self._load_of(self.speaking(now_s=now_s) + 1) <= self._most_load
 
     def _load_of(self, speakers: float) -> float:
         return speakers * self.speaker_cost / self._lanes
 
     def _speakers(self, now_s: float) -> float:
         self._settle_newcomers(now_s)
-        return self._speaking(now_s) + self._share * len(self._newcomers)
+        return self.speaking(now_s=now_s) + self._share * len(self._newcomers)
 
-    def _speaking(self, now_s: float) -> int:
+    def speaking(self, *, now_s: float) -> int:
+        """Count the sessions in which somebody speaks."""
         return sum(now_s - at_s < SPEAKING_S for at_s in self._spoke_s.values())
 
     def _settle_newcomers(self, now_s: float) -> None:

@@ -61,6 +61,12 @@ class LoadMeter:
         self._silent_since_s = 0.0
 
     @property
+    def is_shared(self) -> bool:
+        """Tell whether finals of all who speak cannot have two lanes each."""
+        speakers = self._admission.speaking(now_s=self._clock())
+        return speakers > 1 and 2 * speakers > self._lanes
+
+    @property
     def silent_s(self) -> float:
         """Return for how long decodes were wanted and none was done."""
         return self._clock() - self._silent_since_s if self._asked else 0.0
@@ -187,6 +193,7 @@ class Unloaded:
 
     pressure = LADDER[0]
     silent_s = 0.0
+    is_shared = False
 
     def admit(self) -> int:
         """Let one more connection in."""

@@ -1,12 +1,18 @@
 """What one session gives up while the server is overloaded, and what it is told."""
 
 import zlib
+from math import inf
 from typing import Protocol
 
 from whispercpp_ws.events import Warned
 from whispercpp_ws.scheduler.pressure import LADDER, Pressure
 from whispercpp_ws.session.adaptation import Adaptation
 
+
+SHARED_CONTEXT_S = 6.0
+"""Longest window of a final that earlier speech is added to where lanes are shared: one
+thread decodes 6 s in the time in which two decode 8. Of 1678 words 12 more are wrong
+with it."""
 
 BUCKETS = 1000
 """Into which sessions are dealt by their names, which are random."""
@@ -18,6 +24,11 @@ class Load(Protocol):
     @property
     def pressure(self) -> Pressure:
         """Say what has to be given up now."""
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether finals of all who speak cannot have two lanes each."""
         ...
 
     @property
@@ -96,6 +107,7 @@ class Shedding:
         return Adaptation(
             speculates=pressure.speculates,
             partial_window_s=pressure.partial_window_s,
+            context_s=SHARED_CONTEXT_S if self._load.is_shared else inf,
             retries=pressure.retries,
         )
 

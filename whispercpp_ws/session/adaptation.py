@@ -12,5 +12,7 @@ class Adaptation:
     """Whether finals are decoded ahead, in a silence that may not be the last."""
     partial_window_s: float = inf
     """Length from which a partial window moves on, if it does not do so earlier."""
+    context_s: float = inf
+    """Longest window of a final that earlier speech is added to, if not shorter."""
     retries: bool = True
     """Whether a final that a guard doubts is decoded once more."""

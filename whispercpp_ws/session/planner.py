@@ -68,6 +68,8 @@ class DecodePlanner:
     ) -> None:
         self.speculates = True
         """Whether finals are asked for ahead, in a pause that may be the last."""
+        self.context_s = tuning.context_s
+        """Longest window of a final that earlier speech is added to."""
         self._prompt = ""
         self._prompt_end = 0
         self._tuning = tuning
@@ -160,11 +162,10 @@ class DecodePlanner:
 
         That may be inside a word, for what is heard of the context is not used.
         """
-        longest = self._of_s(self._tuning.context_s)
         longest_gap = self._of_s(self._tuning.context_gap_s)
         before = [gap for gap in self._endpointer.silences if gap[0] < part.start]
         behind_gaps = (until for since, until in before if until - since > longest_gap)
-        start = end - longest
+        start = end - self._of_s(self.context_s)
         if part.follows_speech:
             start = min(start, part.start - self._of_s(self._tuning.ahead_s))
         start = max(start, self._buffer.first, *behind_gaps)

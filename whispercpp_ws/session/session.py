@@ -134,6 +134,7 @@ class Session:
         """Ask for less, or for more again, from the next decode on."""
         self._adaptation = adaptation
         self._planner.speculates = adaptation.speculates
+        self._planner.context_s = min(self._tuning.context_s, adaptation.context_s)
 
     def receive_hypothesis(self, request_id: int, hypothesis: Hypothesis) -> None:
         """Take the result of a decode; a stale id is ignored."""
