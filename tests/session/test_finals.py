@@ -1,3 +1,5 @@
+import pytest
+
 from tests.session.words import heard
 from whispercpp_ws.decoding import SAMPLE_RATE
 from whispercpp_ws.events import SessionOptions
@@ -70,11 +72,24 @@ def test_a_tripped_guard_asks_once_more() -> None:
     assert (join_words(words_of(said)), is_doubtful(said)) == ("no", True)
 
 
-def test_of_two_unsure_decodes_the_surer_one_is_kept() -> None:
+def test_what_was_surely_said_is_not_decoded_again_for_being_unsure() -> None:
     said = utterance(0.0, end_s=2.0)
-    assert not take_decode(asked(said), heard("first", logprob=-1.1, speech_s=1.0))
-    assert take_decode(asked(said), heard("second", logprob=-1.3, speech_s=1.0))
-    assert join_words(words_of(said)) == "first"
+    assert take_decode(asked(said), heard("first", logprob=-1.1, speech_s=1.0))
+    assert (join_words(words_of(said)), is_doubtful(said)) == ("first", True)
+
+
+@pytest.mark.parametrize("speech_s", [None, 0.5])
+def test_what_may_not_have_been_said_is_decoded_again_for_being_unsure(
+    speech_s: float | None,
+) -> None:
+    said = utterance(0.0, end_s=2.0)
+    first, second = (
+        heard(text, logprob=logprob, speech_s=speech_s)
+        for text, logprob in (("first", -1.1), ("second", -1.05))
+    )
+    assert not take_decode(asked(said), first)
+    assert take_decode(asked(said), second)
+    assert join_words(words_of(said)) == ""
 
 
 def test_a_second_decode_that_is_sound_is_kept() -> None:

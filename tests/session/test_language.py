@@ -31,5 +31,5 @@ def test_a_window_without_speech_says_nothing_of_the_language() -> None:
 
 
 def test_dense_scripts_get_more_tokens() -> None:
-    assert tokens_per_s("en") < tokens_per_s("ru") < tokens_per_s("zh")
+    assert tokens_per_s("en") == tokens_per_s("ru") < tokens_per_s("zh")
     assert tokens_per_s("auto") == tokens_per_s("ja")

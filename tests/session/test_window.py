@@ -11,7 +11,7 @@ def test_the_encoder_is_neither_tiny_nor_beyond_the_model() -> None:
 
 
 def test_tokens_grow_with_the_window() -> None:
-    assert token_cap(2.5, "en") == 23
+    assert token_cap(2.5, "en") == 28
     assert token_cap(2.5, "zh") == 40
 
 

@@ -11,6 +11,7 @@ from whispercpp_ws.session.guards import (
     MIN_MEAN_LOGPROB,
     Checked,
     check,
+    is_speech,
 )
 from whispercpp_ws.session.planner import Asked
 from whispercpp_ws.session.utterance import Utterance
@@ -45,11 +46,11 @@ def take_decode(
         part_s = (part.end - part.start) / SAMPLE_RATE
         hypothesis, part.ahead = split_ahead(hypothesis, part_s)
     checked = _check(asked, hypothesis)
-    can_retry = may_retry and not part.retried
-    if can_retry and checked.tripped and not checked.dropped:
-        part.retried, part.doubted = True, (hypothesis, checked)
+    can_retry = may_retry and not part.retried and not checked.dropped
+    if can_retry and checked.tripped and not _is_vouched_for(hypothesis, checked):
+        part.retried = True
         return False
-    part.hear(*_better(part.doubted, (hypothesis, checked)), asked.end)
+    part.hear(hypothesis, checked, asked.end)
     return True
 
 
@@ -104,15 +105,14 @@ def _check(asked: Asked, hypothesis: Hypothesis) -> Checked:
     )
 
 
-def _better(
-    first: tuple[Hypothesis, Checked] | None, second: tuple[Hypothesis, Checked]
-) -> tuple[Hypothesis, Checked]:
-    """Choose the second decode, unless both were merely unsure and it was more so."""
-    if first is None or second[1].dropped:
-        return second
-    only_unsure = first[1].tripped == second[1].tripped == "logprob"
-    surer = first[0].mean_logprob > second[0].mean_logprob
-    return first if only_unsure and surer else second
+def _is_vouched_for(hypothesis: Hypothesis, checked: Checked) -> bool:
+    """
+    Tell whether a decode is merely unsure of what was surely said.
+
+    It is published however unsure the second one would be, and of 12 such in 200 clips
+    11 said the same once more.
+    """
+    return checked.tripped == "logprob" and is_speech(hypothesis)
 
 
 def _checked(utterance: Utterance) -> Iterator[Checked]:

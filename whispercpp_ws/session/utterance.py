@@ -44,8 +44,6 @@ class Part:
     """Where the audio of its last decode ended."""
     retried: bool = False
     """Whether that decode is, or was, a second one with more room."""
-    doubted: tuple[Hypothesis, Checked] | None = None
-    """The first decode, when a guard wanted a second."""
     heard: Hypothesis | None = None
     """Its decode, once it is there and no guard wants another."""
     checked: Checked | None = None
@@ -68,7 +66,7 @@ class Part:
     def ask(self, end: int) -> None:
         """Note that it is being decoded up to a position."""
         if end != self.asked_end:
-            self.asked_end, self.retried, self.doubted = end, False, None
+            self.asked_end, self.retried = end, False
 
     def hear(self, hypothesis: Hypothesis, checked: Checked, end: int) -> None:
         """Take the decode up to a position."""
