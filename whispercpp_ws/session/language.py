@@ -4,9 +4,9 @@ AUTO = "auto"
 
 TOKENS_PER_S_DENSE = 13
 TOKENS_PER_S = 8
-"""Most tokens of a second of speech. Fast readers of English, French and German gave 6
-to 7.1, with which 6 (streaming §1.10) cut their last words off and made one final in 15
-of FLEURS be decoded twice; scripts whose letters take a token or more each get more."""
+"""Most tokens of a second of speech. With 6 (streaming §1.10) 16 finals of six fast
+English, German and French readers were decoded twice, and one of them had its last
+words cut off first; scripts whose letters take a token or more each get more."""
 
 _DENSE = frozenset(
     ("zh", "ja", "ko", "yue", "th", "lo", "my", "km", "bo", "hi", "mr", "ne", "bn")
