@@ -34,7 +34,7 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 MIC ?=
 
 .PHONY: run mic test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines numbers compatibility clients
+.PHONY: bench-baselines bench-compared numbers compared compatibility clients
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -147,6 +147,14 @@ screenshots: $(VENV)/installed-dev test-models
 REPORTS ?=
 numbers: $(VENV)/installed-dev
 	$(BIN)/python -m scripts.bench.readme $(REPORTS)
+
+# The same recordings through this server and the three others, in turn.
+COMPARED ?= --clients 1 2 -- --set librispeech_en --limit 20
+bench-compared: $(VENV)/installed-dev bench-baselines
+	$(BIN)/python -m scripts.bench.compared $(COMPARED)
+
+compared: $(VENV)/installed-dev
+	$(BIN)/python -m scripts.bench.readme --compared $(REPORTS)
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python -m tests.test_docs

@@ -115,6 +115,10 @@ class Metrics:
         self.speaker_cost = self._gauge(
             "speaker_lanes", "Lanes that one speaker takes, when last asked"
         )
+        self.shared_lanes = self._gauge(
+            "shared_lanes",
+            "1 while speakers have no two lanes each, and finals take in less",
+        )
         self.final_late_s = self._gauge(
             "final_lateness_seconds",
             "Mean of how much later finals come than on an idle machine",

@@ -239,7 +239,7 @@ def _job(args: argparse.Namespace) -> Job:
         models=models,
         endpoint_ms=args.endpoint,
         how=Streaming(clients=args.clients, language="auto" if args.auto else ""),
-        output=args.output or _default_output(),
+        output=args.output or default_output(),
         has_offline=args.offline,
         has_padded=args.padded,
         server=server_from(args),
@@ -253,7 +253,8 @@ def _manifest(path: Path | None) -> tuple[Clip, ...]:
     return read_manifest(path or DEFAULT_MANIFEST)
 
 
-def _default_output() -> Path:
+def default_output() -> Path:
+    """Return a folder by the time of day."""
     return ROOT / "build" / "bench" / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
 
 

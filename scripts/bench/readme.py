@@ -1,9 +1,11 @@
 """
-Write the table of numbers in README from reports, so that no number is typed.
+Write the tables of numbers in README from reports, so that no number is typed.
 
     python -m scripts.bench.readme build/bench/A/report.json build/bench/B/report.json
+    python -m scripts.bench.readme --compared build/bench/C/*/report.json
 
-Every report gives a line that says where its numbers come from, and a table.
+Every report gives a line that says where its numbers come from, and a table; of those
+compared each is a line of one table.
 """
 
 import argparse
@@ -21,7 +23,8 @@ from whispercpp_ws.errors import ConfigError, SpeechError
 
 
 README = ROOT / "README.md"
-SECTION = re.compile(r"(<!-- numbers: [^>]*-->\n).*?(<!-- /numbers -->)", re.DOTALL)
+NUMBERS, COMPARED = "numbers", "compared"
+"""Names of the sections, in their markers."""
 
 COLUMNS = (
     "Recordings",
@@ -30,6 +33,17 @@ COLUMNS = (
     "First text, s",
     "End of speech to final, s",
     "Words taken back",
+)
+COMPARED_COLUMNS = (
+    "Server",
+    "Clients",
+    "Recordings",
+    "WER %",
+    "First text, s",
+    "End of speech to final, s",
+    "Without text",
+    "CPU s per s",
+    "MB",
 )
 NONSPEECH = "nobody speaks"
 
@@ -44,10 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("reports", type=Path, nargs="+", help="report.json files")
     parser.add_argument("--readme", type=Path, default=README, help="file to rewrite")
+    parser.add_argument(
+        "--compared", action="store_true", help="one table, of several servers"
+    )
     args = parser.parse_args(argv)
+    write = with_comparison if args.compared else with_numbers
     try:
         reports = [read_report(path) for path in args.reports]
-        text = with_numbers(args.readme.read_text(encoding="utf-8"), reports)
+        text = write(args.readme.read_text(encoding="utf-8"), reports)
     except SpeechError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -78,10 +96,35 @@ def with_numbers(text: str, reports: Sequence[Json]) -> str:
     Raises:
         ConfigError: it has no such section.
     """
-    if not SECTION.search(text):
-        raise ConfigError("README: expected the markers of the numbers' section")
     body = "\n\n".join("\n".join(_lines(report)) for report in reports)
-    return SECTION.sub(lambda found: f"{found[1]}\n{body}\n\n{found[2]}", text, count=1)
+    return _with_section(text, NUMBERS, body)
+
+
+def with_comparison(text: str, reports: Sequence[Json]) -> str:
+    """
+    Return a document with one table of all reports, in their order.
+
+    Raises:
+        ConfigError: it has no section for it.
+    """
+    return _with_section(text, COMPARED, "\n".join(comparison(reports)))
+
+
+def comparison(reports: Sequence[Json]) -> Iterator[str]:
+    """Yield the lines of one table of several servers, and where it comes from."""
+    rows = [(one, score) for one in reports for score in _chosen(one)]
+    yield from table(COMPARED_COLUMNS, (_compared_row(*row) for row in rows))
+    yield ""
+    abouts = [report["about"] for report in reports]
+    for name in ("machine", "build", "date"):
+        yield f"{'; '.join(dict.fromkeys(about[name] for about in abouts))}."
+
+
+def _with_section(text: str, name: str, body: str) -> str:
+    section = re.compile(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not section.search(text):
+        raise ConfigError(f"README: expected the markers of the section {name!r}")
+    return section.sub(lambda found: f"{found[1]}\n{body}\n\n{found[2]}", text, count=1)
 
 
 def _lines(report: Json) -> Iterator[str]:
@@ -121,9 +164,29 @@ def _row(score: Json) -> tuple[str, ...]:
     )
 
 
+def _compared_row(report: Json, score: Json) -> tuple[str, ...]:
+    about, load = report["about"], report["load"]
+    return (
+        about["server"],
+        str(about["clients"]),
+        f"{score['language']}, {score['clips']} clips, {score['seconds'] / 60:.1f} min",
+        number(score["wer"]),
+        spread(Spread(**score["first_partial_s"])),
+        spread(Spread(**score["speech_end_to_final_s"])),
+        str(score["silent_clips"]),
+        number(_cpu_per_s(load), digits=2),
+        f"{load['most_memory_bytes'] / 1e6:.0f}",
+    )
+
+
+def _cpu_per_s(load: Json) -> float:
+    cpu_s, audio_s = float(load["cpu_s"]), float(load["audio_s"])
+    return cpu_s / max(audio_s, 1e-9)
+
+
 def _cost(report: Json) -> str:
     load = report["load"]
-    cpu_s = load["cpu_s"] / max(load["audio_s"], 1e-9)
+    cpu_s = _cpu_per_s(load)
     said = [
         f"{cpu_s:.2f} CPU seconds for each of audio",
         f"{load['most_memory_bytes'] / 1e6:.0f} MB",

@@ -203,11 +203,13 @@ def test_after_an_engine_died_twice_only_finals_are_decoded_for_a_while() -> Non
 def test_lanes_are_shared_when_those_who_speak_cannot_have_two_each(
     lanes: int, speakers: int, is_shared: bool
 ) -> None:
-    clock = Clock()
-    meter = LoadMeter(lanes=lanes, clock=clock)
+    clock, metrics = Clock(), Metrics()
+    meter = LoadMeter(lanes=lanes, metrics=metrics, clock=clock)
     for number in range(9):
         meter.note_audio(str(number), 1.0, is_speech=number < speakers)
     assert meter.is_shared is is_shared
+    shown = metrics.registry.get_sample_value("whispercpp_ws_shared_lanes")
+    assert shown == float(is_shared)
     clock.now_s = SPEAKING_S
     assert not meter.is_shared
 

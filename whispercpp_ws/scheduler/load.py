@@ -64,7 +64,10 @@ class LoadMeter:
     def is_shared(self) -> bool:
         """Tell whether finals of all who speak cannot have two lanes each."""
         speakers = self._admission.speaking(now_s=self._clock())
-        return speakers > 1 and 2 * speakers > self._lanes
+        is_shared = speakers > 1 and 2 * speakers > self._lanes
+        if self._metrics is not None:
+            self._metrics.shared_lanes.set(is_shared)
+        return is_shared
 
     @property
     def silent_s(self) -> float:

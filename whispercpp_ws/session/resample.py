@@ -15,16 +15,19 @@ class StreamResampler:
     """
 
     def __init__(self, rate: int) -> None:
-        self._stream = (
-            None
-            if rate == SAMPLE_RATE
-            else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
-        )
+        self._rate = rate
+        # Made for the first audio, for it takes 95 kB: many connect long before
+        # they speak.
+        self._stream: soxr.ResampleStream | None = None
 
     def receive(self, samples: Samples, *, last: bool = False) -> Samples:
         """Return what can be computed so far; with `last`, everything that is left."""
-        if self._stream is None:
+        if self._rate == SAMPLE_RATE:
             return samples
+        if self._stream is None:
+            self._stream = soxr.ResampleStream(
+                self._rate, SAMPLE_RATE, 1, "float32", "HQ"
+            )
         return np.asarray(self._stream.resample_chunk(samples, last=last), np.float32)
 
 

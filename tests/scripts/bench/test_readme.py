@@ -2,56 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import report
-from scripts.bench.audio import SpeechBounds
-from scripts.bench.costs import Redundancy
-from scripts.bench.designs import DesignScore
-from scripts.bench.readme import README, main, read_report, with_numbers
-from scripts.bench.run import Load
-from scripts.bench.scores import (
-    ClipRun,
-    ClipScore,
-    Spread,
-    score_clip,
-    score_languages,
-    score_sets,
+from scripts.bench.readme import (
+    README,
+    main,
+    read_report,
+    with_comparison,
+    with_numbers,
 )
-from scripts.bench.timeline import Timeline
-from tests.scripts.bench.lines import clip, final, shown
+from tests.scripts.bench.reports import write_report
 from whispercpp_ws.errors import ConfigError
 
 
 PAGE = "# Title\n\n<!-- numbers: by hand -->\nold\n<!-- /numbers -->\n\nThe end.\n"
 
 
-def scored(*, set_name: str, language: str = "en", said: str = "a b") -> ClipScore:
-    timeline = Timeline(shown=(shown(1.5, "a", "a"),), settled=(final(2.0, "a b"),))
-    bounds = SpeechBounds(0.5, 1.5) if said else None
-    heard = clip(set_name=set_name, language=language, said=said)
-    return score_clip(ClipRun(heard, bounds, timeline), "a x" if said else None)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A report with two sets in English and one in which nobody speaks."""
-    scores = [
-        scored(set_name="one"),
-        scored(set_name="two"),
-        scored(set_name="noise", language="none", said=""),
-    ]
-    spread = Spread(1.0, 2.0, 3)
-    designs = [DesignScore("replay", 9.0, 0.5, None, spread, spread)]
-    done = report.Report(
-        about=report.About("ours", "a machine", "a build", "today", 1, 600),
-        load=Load(9.0, 10.0, 5.0, 4.0, 300_000_000, {}),
-        sets=score_sets(scores, 0.6),
-        clips=scores,
-        languages=score_languages(scores, 0.6),
-        redundancy=Redundancy(3.0, 1.0),
-        designs=designs,
-    )
-    report.write(done, [], tmp_path)
-    return tmp_path / "report.json"
+    return write_report(tmp_path)
 
 
 def test_the_numbers_replace_what_stands_between_the_markers(path: Path) -> None:
@@ -112,6 +79,18 @@ def test_a_page_without_the_markers_is_said(path: Path) -> None:
         with_numbers("# Title", [read_report(path)])
 
 
+def test_servers_that_are_compared_have_a_line_each(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    other = read_report(write_report(folder, "theirs"))
+    page = "<!-- compared: by hand -->\n<!-- /compared -->\n"
+    text = with_comparison(page, [read_report(path), other])
+    rows = [line for line in text.splitlines() if "| en, 2 clips" in line]
+    said = "1 | en, 2 clips, 0.1 min | 0.0 | 1.00/1.00 | 0.50/0.50 | 0 | 0.40 | 300 |"
+    assert rows == [f"| ours | {said}", f"| theirs | {said}"]
+    assert "a machine.\na build.\ntoday." in text
+
+
 def test_our_own_page_has_the_markers(path: Path) -> None:
     text = README.read_text(encoding="utf-8")
     assert "**ours**" in with_numbers(text, [read_report(path)])
+    assert "| ours | 1 |" in with_comparison(text, [read_report(path)])
