@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.session.words import heard, spoken
-from whispercpp_ws.session.context import seam, split_ahead, without_context
+from whispercpp_ws.session.context import (
+    seam,
+    split_ahead,
+    without_context,
+    without_guesses,
+)
+from whispercpp_ws.transcript import Hypothesis
 
 
 def test_a_word_belongs_where_its_middle_is() -> None:
@@ -43,3 +51,40 @@ def test_a_single_word_is_no_seam_far_from_where_times_say() -> None:
 @given(st.text("ab ", max_size=30), st.text("ab ", max_size=20), st.floats(0, 9))
 def test_a_seam_is_always_in_the_text(said: str, before: str, context_s: float) -> None:
     assert 0 <= seam(spoken(said), context_s, spoken(before)) <= len(said.split())
+
+
+def squeezed(line: str, *, from_word: int, at_s: float) -> Hypothesis:
+    """Say a line whose last words have no time, as if the audio had ended at `at_s`."""
+    hypothesis = heard(line)
+    words = tuple(
+        word if index < from_word else replace(word, start_s=at_s, end_s=at_s)
+        for index, word in enumerate(hypothesis.words)
+    )
+    return replace(hypothesis, words=words)
+
+
+def test_words_for_which_there_is_no_audio_are_left_out() -> None:
+    said = squeezed("thick stirring constantly. Stir in", from_word=3, at_s=1.3)
+    own = without_guesses(said, 1.6)
+    assert own.text == "thick stirring constantly."
+    assert own.token_count == 3
+
+
+def test_words_without_time_in_mid_window_are_real() -> None:
+    said = squeezed("in miserable circumstances", from_word=1, at_s=0.4)
+    assert without_guesses(said, 3.0) is said
+
+
+def test_one_last_word_without_time_may_be_real() -> None:
+    said = squeezed("lobster Newberg", from_word=1, at_s=0.5)
+    assert without_guesses(said, 0.6) is said
+
+
+def test_of_nothing_nothing_is_left_out() -> None:
+    assert without_guesses(Hypothesis(), 0.2) == Hypothesis()
+
+
+def test_a_window_of_guesses_says_nothing() -> None:
+    said = squeezed("thank you", from_word=0, at_s=0.2)
+    own = without_guesses(said, 0.3)
+    assert (own.text, own.words, own.mean_logprob) == ("", (), 0.0)

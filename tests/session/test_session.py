@@ -53,6 +53,20 @@ def test_speech_becomes_partials_and_finals(jfk_pcm: bytes) -> None:
     assert events[-1].finals == 3
 
 
+def test_guesses_at_what_comes_next_are_neither_shown_nor_published(
+    jfk_pcm: bytes,
+) -> None:
+    def guessing(request: DecodeRequest) -> Hypothesis:
+        said = heard("ask not what you")
+        end = replace(said.words[-1], start_s=request.seconds, end_s=request.seconds)
+        return replace(said, words=(*said.words[:2], end, end))
+
+    events = drive(Session(ENGLISH), cut(jfk_pcm, 3200), guessing)
+    assert partials(events) and finals(events)
+    texts = [p.text for p in partials(events)] + [f.text for f in finals(events)]
+    assert set(texts) == {"ask not"}
+
+
 def test_stable_text_only_grows_within_an_utterance(jfk_pcm: bytes) -> None:
     events = drive(Session(ENGLISH), cut(jfk_pcm, 3200), scripted)
     shown: dict[int, str] = {}

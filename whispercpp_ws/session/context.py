@@ -1,4 +1,7 @@
-"""Part what a window says into the earlier speech in it and the part's own words."""
+"""
+Part what a window says: earlier speech in it, the part's own words, and guesses at
+what comes behind its audio.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +16,11 @@ SEAM_WORDS = 3
 """Words before a part by which its seam is known, and the words that times may be
 wrong by: ends of aligned words are 60 ms off at the median and 340 ms at the 95th
 percentile."""
+
+GUESSED_S = 0.35
+"""Before a window's end: the silence that it takes in, and the error of alignment."""
+GUESSED_WORDS = 2
+"""A last word alone may be real."""
 
 
 def without_context(
@@ -38,6 +46,28 @@ def split_ahead(
     words = hypothesis.words
     own = sum(word.start_s + word.end_s <= 2 * part_s for word in words)
     return _only(hypothesis, words[:own]), words[own:]
+
+
+def without_guesses(hypothesis: Hypothesis, seconds: float) -> Hypothesis:
+    """
+    Leave out last words for which a window has no audio.
+
+    The decoder often finishes a sentence that the window does not. Alignment has no
+    time left for such words: all of them begin and end at the window's end.
+
+    Args:
+        hypothesis: of a window; without alignment none of its words is so short.
+        seconds: length of the window.
+    """
+    words = hypothesis.words
+    own = len(words)
+    while own and words[own - 1].end_s <= words[own - 1].start_s:
+        own -= 1
+    # Alignment also fails in mid-window, where the words are real.
+    at_end = bool(words) and words[-1].end_s >= seconds - GUESSED_S
+    if not at_end or len(words) - own < GUESSED_WORDS:
+        return hypothesis
+    return _only(hypothesis, words[:own])
 
 
 def _only(hypothesis: Hypothesis, words: tuple[Word, ...]) -> Hypothesis:

@@ -31,6 +31,7 @@ from whispercpp_ws.events import (
 )
 from whispercpp_ws.session.adaptation import Adaptation
 from whispercpp_ws.session.audio import PcmReader, SampleBuffer
+from whispercpp_ws.session.context import without_guesses
 from whispercpp_ws.session.division import dividing_pause, is_rejoined
 from whispercpp_ws.session.endpoint import (
     HYSTERESIS_FRAMES,
@@ -142,6 +143,7 @@ class Session:
         if asked is None or self._is_over:
             return
         utterance = asked.utterance
+        hypothesis = without_guesses(hypothesis, asked.seconds)
         if asked.purpose is Purpose.FINAL:
             self._take_final(asked, hypothesis)
         elif asked.purpose is Purpose.LANGUAGE:
