@@ -4,8 +4,8 @@ Stream the same recordings through this server and others, one after the other.
     python -m scripts.bench.compared --clients 1 2 -- --set librispeech_en --limit 20
 
 `make bench-baselines` installs the others. What stands behind `--` goes to
-`scripts.bench`, once for each server and number of clients; each run has a folder, and
-one table of them all is printed.
+`scripts.bench`, once for each server and number of clients, and what stands behind
+another `--` to this server. Each run has a folder; one table of them all is printed.
 """
 
 import argparse

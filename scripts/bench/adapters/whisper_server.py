@@ -60,7 +60,7 @@ class WhisperServer:
         found = shutil.which(self._options.program)
         if found is None:
             return str(self._options.program)
-        return f"{found}, SHA-256 {_sha256(Path(found))[:12]}…"
+        return f"{Path(found).name}, SHA-256 {_sha256(Path(found))[:12]}…"
 
     async def start(self) -> None:
         """Start it and wait until it accepts connections."""

@@ -27,12 +27,15 @@ def test_each_server_is_measured_with_each_number_of_clients(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = Runs()
-    flags = ["--clients", "1", "2", "--output", str(tmp_path), "--", "--limit", "3"]
-    assert main(flags, runs) == 0
+    flags = ["--clients", "1", "2", "--output", str(tmp_path)]
+    assert main([*flags, "--", "--limit", "3", "--", "--max-load", "9"], runs) == 0
     assert [(o[1], o[3]) for o in runs.options] == [
         (server, count) for count in "12" for server in SERVERS
     ]
-    assert all(options[-2:] == ("--limit", "3") for options in runs.options)
+    assert all(
+        options[-5:] == ("--limit", "3", "--", "--max-load", "9")
+        for options in runs.options
+    )
     said = capsys.readouterr().out
     assert said.count("| en, 2 clips") == 2 * len(SERVERS)
     assert f"{tmp_path}/ours-1/report.json {tmp_path}/" in said
