@@ -117,7 +117,7 @@ class Metrics:
         )
         self.shared_lanes = self._gauge(
             "shared_lanes",
-            "1 while speakers have no two lanes each, and finals take in less",
+            "1 while speakers have no two lanes each, when last asked",
         )
         self.final_late_s = self._gauge(
             "final_lateness_seconds",
