@@ -70,6 +70,14 @@ def test_words_for_which_there_is_no_audio_are_left_out() -> None:
     assert own.token_count == 3
 
 
+def test_a_sentence_said_again_goes_with_its_first_word_that_has_some_time() -> None:
+    said = squeezed("and so my fellow Americans and so my", from_word=5, at_s=2.44)
+    words = list(said.words)
+    words[5] = replace(words[5], start_s=2.4)
+    own = without_guesses(replace(said, words=tuple(words)), 2.6)
+    assert own.text == "and so my fellow Americans"
+
+
 def test_words_without_time_in_mid_window_are_real() -> None:
     said = squeezed("in miserable circumstances", from_word=1, at_s=0.4)
     assert without_guesses(said, 3.0) is said

@@ -57,14 +57,14 @@ def test_guesses_at_what_comes_next_are_neither_shown_nor_published(
     jfk_pcm: bytes,
 ) -> None:
     def guessing(request: DecodeRequest) -> Hypothesis:
-        said = heard("ask not what you")
+        said = heard("ask what you")
         end = replace(said.words[-1], start_s=request.seconds, end_s=request.seconds)
-        return replace(said, words=(*said.words[:2], end, end))
+        return replace(said, words=(said.words[0], end, end))
 
     events = drive(Session(ENGLISH), cut(jfk_pcm, 3200), guessing)
     assert partials(events) and finals(events)
     texts = [p.text for p in partials(events)] + [f.text for f in finals(events)]
-    assert set(texts) == {"ask not"}
+    assert set(texts) == {"ask"}
 
 
 def test_stable_text_only_grows_within_an_utterance(jfk_pcm: bytes) -> None:

@@ -21,6 +21,9 @@ GUESSED_S = 0.35
 """Before a window's end: the silence that it takes in, and the error of alignment."""
 GUESSED_WORDS = 2
 """A last word alone may be real."""
+GUESSED_TOGETHER_S = 0.1
+"""All guesses of a window lie in so little time, in which nobody says two words. Any
+limit up to this one found the same 10 of 510 windows; 0.16 s took in two more."""
 
 
 def without_context(
@@ -52,20 +55,22 @@ def without_guesses(hypothesis: Hypothesis, seconds: float) -> Hypothesis:
     """
     Leave out last words for which a window has no audio.
 
-    The decoder often finishes a sentence that the window does not. Alignment has no
-    time left for such words: all of them begin and end at the window's end.
+    The decoder often finishes a sentence that the window does not, or says it again.
+    Alignment has hardly time left for such words: all of them lie at the window's end.
 
     Args:
-        hypothesis: of a window; without alignment none of its words is so short.
+        hypothesis: of a window; without alignment its words are not so short.
         seconds: length of the window.
     """
     words = hypothesis.words
-    own = len(words)
-    while own and words[own - 1].end_s <= words[own - 1].start_s:
-        own -= 1
     # Alignment also fails in mid-window, where the words are real.
-    at_end = bool(words) and words[-1].end_s >= seconds - GUESSED_S
-    if not at_end or len(words) - own < GUESSED_WORDS:
+    if not words or words[-1].end_s < seconds - GUESSED_S:
+        return hypothesis
+    said_until_s = words[-1].end_s - GUESSED_TOGETHER_S
+    own = len(words)
+    while own and words[own - 1].start_s >= said_until_s:
+        own -= 1
+    if len(words) - own < GUESSED_WORDS:
         return hypothesis
     return _only(hypothesis, words[:own])
 
