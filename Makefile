@@ -34,7 +34,11 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 MIC ?=
 
 .PHONY: run mic test check lint format types coverage demo models bench readme clean
-.PHONY: bench-baselines bench-compared numbers compared compatibility clients
+.PHONY: bench-baselines bench-compared numbers compared compatibility clients native
+
+# What `make native` builds, once it has.
+NATIVE_LIBRARY := build/native/lib/libwhisper.so
+run bench: export WHISPERCPP_WS_LIBWHISPER ?= $(abspath $(wildcard $(NATIVE_LIBRARY)))
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -126,17 +130,41 @@ compatibility: $(VENV)/installed-dev test-models clients
 	RECORD_COMPATIBILITY=1 $(BIN)/python -m pytest -m proves tests/e2e tests/browser
 	$(BIN)/python -m tests.test_docs
 
-# The instructions and the sources are those of the wheel that libwhisper comes in.
-$(WHISPER_SERVER_PROGRAM): | $(VENV)/installed
+# The sources of the libwhisper that the wheel carries.
+WHISPER_CPP := build/whisper.cpp/fetched
+$(WHISPER_CPP): | $(VENV)/installed
 	@command -v cmake >/dev/null || { \
-		echo 'cmake is needed to build whisper-server; to measure one that is' \
-		"built already: make bench BENCH='--whisper-server PROGRAM'" >&2; exit 1; }
+		echo 'cmake and a C++ compiler are needed to build whisper.cpp.' >&2; exit 1; }
+	@$(BIN)/python -m scripts.whisper_cpp $(@D)
+	@touch $@
+
+BUILD_WHISPER_CPP = cmake -S build/whisper.cpp -DCMAKE_BUILD_TYPE=Release \
+	-DWHISPER_BUILD_TESTS=OFF >/dev/null
+
+# The instructions are those of the wheel, too.
+$(WHISPER_SERVER_PROGRAM): | $(WHISPER_CPP)
 	@echo 'Building whisper-server into $(@D) (minutes) ...'
-	@$(BIN)/python -m scripts.bench.baselines.whisper_cpp $(@D)/../source
-	@cmake -S $(@D)/../source -B $(@D)/.. -DCMAKE_BUILD_TYPE=Release \
-		-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DWHISPER_BUILD_TESTS=OFF \
-		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w >/dev/null
+	@$(BUILD_WHISPER_CPP) -B $(@D)/.. -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF \
+		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w
 	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
+
+# libwhisper for the processor of this machine, with kernels that the wheel leaves out.
+# Not with AMX: gcc 12 makes code of it that crashes on q8_0 (llama.cpp #20824).
+native: $(NATIVE_LIBRARY)
+	@echo 'Ready: `make run` and `make bench` take $<; other commands with'
+	@echo "       export WHISPERCPP_WS_LIBWHISPER='$(abspath $<)'"
+
+NO_AMX := -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+$(NATIVE_LIBRARY): | $(WHISPER_CPP)
+	@echo 'Building libwhisper into $(@D) (minutes) ...'
+	@flags=-w; $(CC) $(NO_AMX) -E -x c /dev/null >/dev/null 2>&1 \
+		&& flags="-w $(NO_AMX)"; \
+		$(BUILD_WHISPER_CPP) -B $(@D)/.. -DBUILD_SHARED_LIBS=ON \
+		-DWHISPER_BUILD_EXAMPLES=OFF -DGGML_NATIVE=ON -DGGML_LLAMAFILE=ON \
+		-DCMAKE_LIBRARY_OUTPUT_DIRECTORY='$(abspath $(@D))' \
+		-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON \
+		-DCMAKE_C_FLAGS="$$flags" -DCMAKE_CXX_FLAGS="$$flags"
+	@cmake --build $(@D)/.. --parallel >/dev/null
 
 # What README shows of the page; other screenshots of tests are in build/screenshots.
 .PHONY: screenshots

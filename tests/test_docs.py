@@ -170,7 +170,7 @@ def test_the_exit_status_is_documented_as_in_the_help(readme: str) -> None:
 
 def test_variables_in_the_readme_exist(readme: str) -> None:
     known = {option.variable for option in OPTIONS}
-    others = {"CONFIG", "MODEL_MIRROR"}
+    others = {"CONFIG", "LIBWHISPER", "MODEL_MIRROR"}
     known |= {ENVIRONMENT_PREFIX + name for name in others}
     assert set(re.findall(rf"{ENVIRONMENT_PREFIX}[A-Z_]+", readme)) <= known
 

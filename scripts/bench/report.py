@@ -15,7 +15,7 @@ from scripts.bench.longrun import LAST_WORDS, LongRun, memory_growth_mb_per_min
 from scripts.bench.run import Load
 from scripts.bench.scores import ClipRun, ClipScore, SetScore, Spread
 from whispercpp_ws import __version__
-from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
+from whispercpp_ws.engines.whispercpp.library import OVERRIDE_VARIABLE, WHISPER_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,9 @@ def machine_name() -> str:
 
 def build_name() -> str:
     """Return the versions that decode and serve."""
+    origin = " built here" if os.environ.get(OVERRIDE_VARIABLE) else ""
     return (
-        f"whispercpp-ws {__version__}, libwhisper {WHISPER_VERSION}, "
+        f"whispercpp-ws {__version__}, libwhisper {WHISPER_VERSION}{origin}, "
         f"Python {platform.python_version()}"
     )
 

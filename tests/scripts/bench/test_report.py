@@ -13,6 +13,7 @@ from scripts.bench.run import Load, MemoryAt
 from scripts.bench.scores import ClipRun, Spread, score_clip, score_sets
 from scripts.bench.timeline import Timeline
 from tests.scripts.bench.lines import clip, final, shown
+from whispercpp_ws.engines.whispercpp.library import OVERRIDE_VARIABLE
 
 
 RUN = ClipRun(
@@ -127,6 +128,15 @@ def test_everything_is_written(whole: report.Report, tmp_path: Path) -> None:
     assert told["clips"][0]["text"] == "well done"
     assert lines["some/one"]["settled"][0]["at_s"] == 2.0
     assert (tmp_path / "out" / "report.md").read_text("utf-8").startswith("**ours")
+
+
+def test_a_library_that_is_not_the_wheels_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(OVERRIDE_VARIABLE, "libwhisper.so")
+    assert "built here" in report.build_name()
+    monkeypatch.delenv(OVERRIDE_VARIABLE)
+    assert "built here" not in report.build_name()
 
 
 def test_machine_build_and_date_are_known() -> None:

@@ -1,7 +1,7 @@
 """
 Put whisper.cpp's sources into a folder, those that libwhisper was built from.
 
-    python -m scripts.bench.baselines.whisper_cpp FOLDER
+    python -m scripts.whisper_cpp FOLDER
 
 They come with pywhispercpp's source distribution, whose wheel this package runs on, so
 a server that is built from them has the same decoder.
@@ -36,7 +36,7 @@ INSIDE = PurePosixPath("whisper.cpp")
 def main(argv: Sequence[str] | None = None) -> int:
     """Fetch the sources; returns 1 when they cannot be had."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.baselines.whisper_cpp",
+        prog="python -m scripts.whisper_cpp",
         description="Put whisper.cpp's sources into a folder.",
     )
     parser.add_argument("folder", type=Path)

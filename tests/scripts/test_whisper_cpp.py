@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.baselines.whisper_cpp import SOURCES, fetch, main
+from scripts.whisper_cpp import SOURCES, fetch, main
 from tests.conftest import ROOT
 from tests.models.loopback import Site, loopback_site
 from whispercpp_ws.errors import ChecksumMismatch
