@@ -9,18 +9,32 @@ import numpy as np
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.scheduler.host_process import serve
 from whispercpp_ws.scheduler.inbox import Inbox
-from whispercpp_ws.scheduler.wire import Decode, HostSpec, Message, encode
+from whispercpp_ws.scheduler.slots import Slots
+from whispercpp_ws.scheduler.wire import Decode, HostSpec, Load, Message, encode
 
 
 T = TypeVar("T")
 
 SPEC = HostSpec("scripted", "test", lanes=2)
 
+SLOTS = Slots.create(10)
+"""All of them silent."""
+
+
+def load(spec: HostSpec = SPEC) -> Load:
+    """Ask for an engine that finds its windows in `SLOTS`."""
+    return Load(spec, SLOTS.fd)
+
+
+def request(seconds: float = 1.0) -> DecodeRequest:
+    """Return the request of so much silence."""
+    samples = np.zeros(int(seconds * 16_000), np.float32)
+    return DecodeRequest(0, Priority.FINAL, samples)
+
 
 def decode(ticket: int, seconds: float = 1.0) -> Decode:
-    """Ask for the decode of so much silence."""
-    samples = np.zeros(int(seconds * 16_000), np.float32)
-    return Decode(ticket, DecodeRequest(0, Priority.FINAL, samples))
+    """Ask for the decode of so much silence, in the slot of the ticket's number."""
+    return Decode.of(request(seconds), ticket=ticket, slot=ticket)
 
 
 def served(*received: Message) -> tuple[int, list[Message]]:

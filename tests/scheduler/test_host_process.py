@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scheduler.letters import SPEC, decode, served
+from tests.scheduler.letters import SLOTS, SPEC, decode, load, served
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.scripted import ScriptedEngine, ScriptedLane
 from whispercpp_ws.errors import (
@@ -21,7 +21,6 @@ from whispercpp_ws.scheduler.wire import (
     Decoded,
     FrameReader,
     HostSpec,
-    Load,
     Ready,
     Refused,
     encode,
@@ -46,7 +45,7 @@ def failing(error: Exception) -> Callable[..., Hypothesis]:
 
 
 def test_a_host_says_what_it_loaded_then_answers_each_decode() -> None:
-    status, sent = served(Load(SPEC), decode(7), decode(8, 0.5))
+    status, sent = served(load(), decode(7), decode(8, 0.5))
     assert status == 0
     assert isinstance(sent[0], Ready)
     assert sent[0].info.model == "test"
@@ -59,7 +58,7 @@ def test_the_warm_up_tells_how_fast_the_engine_is(
     monkeypatch: pytest.MonkeyPatch, expected_s: float, *, warm_up: bool
 ) -> None:
     monkeypatch.setattr(ScriptedLane, "warm_up", lambda lane: 0.002)
-    _, [ready] = served(Load(replace(SPEC, warm_up=warm_up)))
+    _, [ready] = served(load(replace(SPEC, warm_up=warm_up)))
     assert isinstance(ready, Ready)
     assert ready.info.frame_s == expected_s
 
@@ -70,7 +69,7 @@ def test_a_host_that_is_not_told_what_to_load_ends() -> None:
 
 
 def test_a_failed_load_is_reported() -> None:
-    status, [refused] = served(Load(replace(SPEC, engine="x")))
+    status, [refused] = served(load(replace(SPEC, engine="x")))
     assert status == 1
     assert isinstance(refused, Refused)
     assert (refused.ticket, refused.code) == (-1, "bad_config")
@@ -87,19 +86,19 @@ def test_a_decode_that_fails_is_answered_and_the_next_one_runs(
     monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, message: str
 ) -> None:
     monkeypatch.setattr(ScriptedLane, "decode", failing(error))
-    _, sent = served(Load(SPEC), decode(1, 2.0), decode(2))
+    _, sent = served(load(), decode(1, 2.0), decode(2))
     answers = {m.ticket: m for m in sent if isinstance(m, Decoded | Refused)}
     assert answers[1] == Refused(1, code, message)
     assert answers[2] == Decoded(2, Hypothesis("fine"))
 
 
 def test_what_has_its_answer_already_cannot_be_cancelled() -> None:
-    assert len(served(Load(SPEC), Cancel(9), decode(1))[1]) == 2
+    assert len(served(load(), Cancel(9), decode(1))[1]) == 2
 
 
 def test_anything_but_a_decode_after_the_load_ends_the_host() -> None:
     with pytest.raises(SpeechError, match="expected a decode"):
-        served(Load(SPEC), Load(SPEC))
+        served(load(), load())
 
 
 @pytest.fixture
@@ -140,9 +139,10 @@ def test_the_process_keeps_stray_prints_out_of_its_answers() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        input=encode(Load(SPEC)) + encode(decode(1)),
+        input=encode(load()) + encode(decode(1)),
         capture_output=True,
         check=True,
+        pass_fds=[SLOTS.fd],
     )
     ready, decoded = FrameReader().feed(done.stdout)
     assert isinstance(ready, Ready) and isinstance(decoded, Decoded)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.scheduler.letters import SPEC, decode, served, with_inbox
+from tests.scheduler.letters import SPEC, decode, load, request, served, with_inbox
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.scripted import ScriptedEngine, ScriptedLane
 from whispercpp_ws.errors import DiedLoading, EngineCrashed, EngineError
@@ -23,7 +23,6 @@ from whispercpp_ws.scheduler.inbox import Inbox
 from whispercpp_ws.scheduler.wire import (
     Cancel,
     Decoded,
-    Load,
     Message,
     Ping,
     Pong,
@@ -38,7 +37,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 USUAL = HostLimits()
-ONE_LANE = Load(replace(SPEC, lanes=1))
+ONE_LANE = load(replace(SPEC, lanes=1))
 FIRST_BYTES = 2 * 16_000
 """Samples of the decode that something happens to."""
 
@@ -75,7 +74,7 @@ def test_a_lane_that_is_killed_fails_its_decode_and_no_other(
 ) -> None:
     kills = happening(kill_itself(signal.SIGKILL))
     monkeypatch.setattr(ScriptedLane, "decode", kills)
-    status, sent = served(Load(SPEC), decode(1, 2.0), decode(2))
+    status, sent = served(load(), decode(1, 2.0), decode(2))
     answers = {m.ticket: m for m in sent if isinstance(m, Decoded | Refused)}
     assert status == 0
     assert isinstance(answers[2], Decoded)
@@ -88,7 +87,7 @@ def test_decodes_that_run_when_the_inbox_is_over_are_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ScriptedLane, "decode", happening(lambda: time.sleep(0.05)))
-    assert isinstance(served(Load(SPEC), decode(1, 2.0))[1][-1], Decoded)
+    assert isinstance(served(load(), decode(1, 2.0))[1][-1], Decoded)
 
 
 def test_lanes_whose_gateway_is_gone_still_end() -> None:
@@ -96,12 +95,12 @@ def test_lanes_whose_gateway_is_gone_still_end() -> None:
         if isinstance(message, Decoded):
             raise BrokenPipeError
 
-    with_inbox(lambda inbox: serve(inbox, send), Load(SPEC), decode(1))
+    with_inbox(lambda inbox: serve(inbox, send), load(), decode(1))
 
 
 def test_lanes_say_together_that_they_are_there() -> None:
     readable, writable = os.pipe()
-    os.write(writable, encode(Load(replace(SPEC, lanes=3))) + encode(Ping()))
+    os.write(writable, encode(load(replace(SPEC, lanes=3))) + encode(Ping()))
     sent: list[Message] = []
 
     def send(message: Message) -> None:
@@ -121,7 +120,7 @@ def test_a_lane_that_cannot_be_opened_is_a_failed_load(
         raise EngineError("no memory for one more lane")
 
     monkeypatch.setattr(ScriptedEngine, "open_lane", refuse)
-    assert served(Load(SPEC)) == (
+    assert served(load()) == (
         1,
         [Refused(-1, "engine_error", "no memory for one more lane")],
     )
@@ -176,7 +175,7 @@ async def started(code: str, limits: HostLimits = USUAL) -> EngineHost:
 async def test_lanes_end_with_the_process_they_were_forked_from() -> None:
     host = await started(IN_A_LANE.format(happens="time.sleep(3600)"))
     lanes = psutil.Process(host.pid).children()
-    decoding = asyncio.create_task(host.decode(decode(1, 2.0).request))
+    decoding = asyncio.create_task(host.decode(request(2.0)))
     await asyncio.sleep(0)
     os.kill(host.pid, signal.SIGKILL)
     with pytest.raises(EngineCrashed, match="SIGKILL"):
@@ -192,8 +191,8 @@ async def test_a_frozen_lane_is_noticed_and_all_are_replaced() -> None:
     host = await started(frozen, HostLimits(heartbeat=heartbeat))
     lanes = psutil.Process(host.pid).children()
     with pytest.raises(EngineCrashed, match=r"no sign of life for 0.3 s"):
-        await host.decode(decode(1, 2.0).request)
-    assert (await host.decode(decode(2).request)).text == "one two"
+        await host.decode(request(2.0))
+    assert (await host.decode(request())).text == "one two"
     assert psutil.wait_procs(lanes, timeout=10)[1] == []
     await host.aclose()
 
@@ -201,8 +200,8 @@ async def test_a_frozen_lane_is_noticed_and_all_are_replaced() -> None:
 async def test_a_lane_that_crashes_takes_the_process_along() -> None:
     host = await started(IN_A_LANE.format(happens="os.abort()"))
     with pytest.raises(EngineCrashed, match="SIGABRT"):
-        await host.decode(decode(1, 2.0).request)
-    assert (await host.decode(decode(2).request)).text == "one two"
+        await host.decode(request(2.0))
+    assert (await host.decode(request())).text == "one two"
     await host.aclose()
 
 

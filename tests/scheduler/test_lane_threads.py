@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.scheduler.letters import SPEC, decode, with_inbox
+from tests.scheduler.letters import SLOTS, SPEC, decode, with_inbox
 from whispercpp_ws.decoding import DecodeRequest
 from whispercpp_ws.engines.base import Cancelled
 from whispercpp_ws.engines.scripted import ScriptedEngine, ScriptedLane
@@ -26,7 +26,7 @@ from whispercpp_ws.transcript import Hypothesis
 
 def answers(*received: Message) -> list[Message]:
     sent: list[Message] = []
-    lanes = LaneThreads(ScriptedEngine(), SPEC, sent.append)
+    lanes = LaneThreads(ScriptedEngine(), SPEC, SLOTS, sent.append)
     with_inbox(lanes.serve, *received)
     return sent[1:]
 
@@ -47,7 +47,7 @@ def test_a_lane_without_work_frees_its_memory_and_decodes_on(
     writing = threading.Thread(target=write)
     writing.start()
     sent: list[Message] = []
-    LaneThreads(ScriptedEngine(), SPEC, sent.append).serve(Inbox(readable))
+    LaneThreads(ScriptedEngine(), SPEC, SLOTS, sent.append).serve(Inbox(readable))
     writing.join()
     os.close(readable)
     assert isinstance(sent[-1], Decoded)
@@ -79,4 +79,4 @@ def test_lanes_whose_gateway_is_gone_still_end() -> None:
         if isinstance(message, Decoded):
             raise BrokenPipeError
 
-    with_inbox(LaneThreads(ScriptedEngine(), SPEC, send).serve, decode(1))
+    with_inbox(LaneThreads(ScriptedEngine(), SPEC, SLOTS, send).serve, decode(1))

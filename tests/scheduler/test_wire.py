@@ -1,5 +1,4 @@
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +9,7 @@ from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import EngineError
 from whispercpp_ws.scheduler.wire import (
-    MAX_HEADER_BYTES,
-    MAX_PAYLOAD_BYTES,
+    MAX_FRAME_BYTES,
     Cancel,
     Decode,
     Decoded,
@@ -46,8 +44,30 @@ SPEC = st.builds(HostSpec, TEXT, TEXT, TEXT, st.integers(1, 64), sha256=TEXT)
 INFO = st.builds(
     EngineInfo, TEXT, TEXT, st.lists(TEXT, max_size=4).map(tuple), st.integers(1, 9)
 )
-ANSWER = st.one_of(
-    st.builds(Load, SPEC),
+OPTIONS = st.builds(
+    DecodeOptions,
+    language=TEXT,
+    translate=st.booleans(),
+    audio_ctx=st.integers(1, 1500),
+    max_tokens=st.integers(0, 224),
+    prompt=TEXT,
+    word_times=st.booleans(),
+    candidates=st.lists(TEXT, max_size=4).map(tuple),
+    context_s=NUMBER,
+)
+DECODE = st.builds(
+    Decode,
+    ticket=TICKET,
+    slot=st.integers(0, 63),
+    sample_count=st.integers(0, 480_000),
+    id=st.integers(0, 2**40),
+    priority=st.sampled_from(Priority),
+    options=OPTIONS,
+    threads=st.integers(1, 8),
+)
+MESSAGE = st.one_of(
+    st.builds(Load, SPEC, st.integers(0, 1023)),
+    DECODE,
     st.builds(Cancel, TICKET),
     st.builds(Ping),
     st.builds(Pong),
@@ -57,13 +77,7 @@ ANSWER = st.one_of(
 )
 
 
-def request(samples: int = 4, prompt: str = "Привет") -> DecodeRequest:
-    pcm = np.arange(samples, dtype=np.float32)
-    options = DecodeOptions("ru", True, 77, 5, prompt, True)
-    return DecodeRequest(3, Priority.PARTIAL, pcm, options, "base")
-
-
-@given(st.lists(ANSWER, max_size=5), st.integers(1, 200))
+@given(st.lists(MESSAGE, max_size=5), st.integers(1, 200))
 def test_messages_survive_any_cut_of_the_stream(sent: list[Message], size: int) -> None:
     stream = b"".join(encode(message) for message in sent)
     reader = FrameReader()
@@ -73,39 +87,24 @@ def test_messages_survive_any_cut_of_the_stream(sent: list[Message], size: int) 
     assert got == sent
 
 
-def test_a_request_arrives_byte_by_byte_as_it_was_sent() -> None:
-    reader, got = FrameReader(), list[Message]()
-    for byte in encode(Decode(9, request())):
-        got += reader.feed(bytes([byte]))
-    [message] = got
-    assert isinstance(message, Decode)
-    assert message.ticket == 9
-    assert message.request.samples.tolist() == [0, 1, 2, 3]
-    assert message.request.samples.dtype == np.float32
-    expected = replace(request(), samples=message.request.samples)
-    for field in ("id", "priority", "options", "model"):
-        assert getattr(message.request, field) == getattr(expected, field)
+def test_a_request_is_what_it_was_once_its_samples_are_there() -> None:
+    sent = DecodeRequest(3, Priority.PARTIAL, np.ones(4, np.float32), threads=2)
+    message = Decode.of(sent, ticket=9, slot=1)
+    assert (message.ticket, message.slot, message.sample_count) == (9, 1, 4)
+    got = message.request(sent.samples)
+    for name in ("id", "priority", "samples", "options", "threads"):
+        assert getattr(got, name) is getattr(sent, name)
 
 
-def test_a_full_window_fits_a_frame() -> None:
-    assert len(encode(Decode(1, request(480_000)))) > MAX_PAYLOAD_BYTES
-
-
-@pytest.mark.parametrize(
-    "large", [request(480_001), request(prompt="x" * MAX_HEADER_BYTES)]
-)
-def test_a_request_larger_than_a_frame_is_refused(large: DecodeRequest) -> None:
+def test_a_request_with_more_text_than_a_frame_holds_is_refused() -> None:
+    options = DecodeOptions(prompt="x" * MAX_FRAME_BYTES)
+    large = DecodeRequest(3, Priority.PARTIAL, np.zeros(4, np.float32), options)
     with pytest.raises(EngineError, match="expected at most"):
-        encode(Decode(1, large))
+        encode(Decode.of(large, ticket=1, slot=0))
 
 
 @pytest.mark.parametrize(
-    "prefix",
-    [
-        struct.pack("<II", MAX_HEADER_BYTES + 1, 0),
-        struct.pack("<II", 2, MAX_PAYLOAD_BYTES + 1),
-        b"\xff" * 8,
-    ],
+    "prefix", [struct.pack("<I", MAX_FRAME_BYTES + 1), b"\xff" * 8]
 )
 def test_a_frame_that_announces_too_much_is_refused_at_once(prefix: bytes) -> None:
     with pytest.raises(EngineError, match="expected at most"):
@@ -124,19 +123,13 @@ def test_a_frame_that_announces_too_much_is_refused_at_once(prefix: bytes) -> No
         b'{"kind":["load"]}',
         b'{"kind":"load"}',
         b'{"kind":"load","spec":{"engine":"x"}}',
+        b'{"kind":"load","spec":{"engine":"x","model":"y"}}',
         b'{"kind":"refused","ticket":1,"code":"a","message":"b","more":1}',
         b'{"kind":"decode","id":1,"priority":9}',
         b'{"kind":"decoded","ticket":1,"hypothesis":null}',
     ],
 )
 def test_a_header_that_is_no_message_is_refused(header: bytes) -> None:
-    frame = struct.pack("<II", len(header), 0) + header
+    frame = struct.pack("<I", len(header)) + header
     with pytest.raises(EngineError, match="expected a known message"):
         FrameReader().feed(frame)
-
-
-def test_samples_that_are_cut_in_half_are_refused() -> None:
-    frame = bytearray(encode(Decode(1, request())))
-    frame[4:8] = struct.pack("<I", 15)
-    with pytest.raises(EngineError):
-        FrameReader().feed(bytes(frame))

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from whispercpp_ws.engines.base import Cancelled, Lane, never_cancelled
 from whispercpp_ws.errors import SpeechError
+from whispercpp_ws.scheduler.slots import Slots
 from whispercpp_ws.scheduler.wire import Decode, Decoded, Message, Refused, encode
 
 
@@ -35,11 +36,12 @@ class Sender:
 
 
 def answer(
-    lane: Lane, job: Decode, is_cancelled: Cancelled = never_cancelled
+    lane: Lane, job: Decode, slots: Slots, is_cancelled: Cancelled = never_cancelled
 ) -> Message:
-    """Decode, and make an answer of whatever comes of it."""
+    """Decode what lies in a slot, and make an answer of whatever comes of it."""
     try:
-        return Decoded(job.ticket, lane.decode(job.request, is_cancelled))
+        request = job.request(slots.get(job.slot, job.sample_count))
+        return Decoded(job.ticket, lane.decode(request, is_cancelled))
     except SpeechError as error:
         return Refused(job.ticket, error.code, str(error))
     except Exception as error:

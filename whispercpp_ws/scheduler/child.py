@@ -25,7 +25,7 @@ from whispercpp_ws.errors import (
     error_from_code,
 )
 from whispercpp_ws.scheduler.cost import CostModel, frames_of
-from whispercpp_ws.scheduler.pipe import widen
+from whispercpp_ws.scheduler.slots import Slots
 from whispercpp_ws.scheduler.wire import (
     Cancel,
     Decode,
@@ -37,7 +37,7 @@ from whispercpp_ws.scheduler.wire import (
     Ping,
     Ready,
     Refused,
-    encode_parts,
+    encode,
 )
 from whispercpp_ws.transcript import Hypothesis
 
@@ -91,6 +91,7 @@ class _Pending:
     future: asyncio.Future[Hypothesis]
     timer: asyncio.TimerHandle
     request: DecodeRequest
+    slot: int
     sent_s: float
 
 
@@ -100,6 +101,7 @@ class Child:
     def __init__(
         self,
         process: Process,
+        slots: Slots,
         lanes: int,
         on_end: Callable[[], None],
         cost: CostModel | None = None,
@@ -108,6 +110,8 @@ class Child:
         self.served = False
         """Whether it ever returned a result."""
         self._process = process
+        self._slots = slots
+        self._free_slots = list(range(lanes))
         self._on_end = on_end
         self._cost = cost or CostModel()
         self._frozen_s = 0.0
@@ -120,7 +124,6 @@ class Child:
         self._loaded: asyncio.Future[EngineInfo] = self._loop.create_future()
         self._reading = asyncio.create_task(self._read())
         self._beating: asyncio.Task[None] | None = None
-        widen(process)
 
     @classmethod
     async def start(
@@ -144,15 +147,8 @@ class Child:
             EngineCrashed: it could not be started, or was not ready in time.
             SpeechError: what the process said it failed with.
         """
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, env=ENVIRONMENT | os.environ
-            )
-        except OSError as error:
-            raise EngineCrashed(
-                f"{command[0]}: the engine process does not start: {error.strerror}"
-            ) from error
-        child = cls(process, spec.lanes, on_end, cost)
+        process, slots = await _started(command, spec.lanes)
+        child = cls(process, slots, spec.lanes, on_end, cost)
         try:
             info = await child._load(spec, timeout_s)
             child._beating = asyncio.create_task(child._beat(heartbeat))
@@ -231,7 +227,7 @@ class Child:
         await self.ended.wait()
 
     async def _load(self, spec: HostSpec, timeout_s: float) -> EngineInfo:
-        self._write(Load(spec))
+        self._write(Load(spec, self._slots.fd))
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._loaded
@@ -245,18 +241,21 @@ class Child:
     ) -> tuple[int, asyncio.Future[Hypothesis]]:
         if self._doomed:
             raise NotSent
-        ticket = next(self._tickets)
-        self._write(Decode(ticket, request))
+        ticket, slot = next(self._tickets), self._free_slots[-1]
+        self._slots.put(slot, request.samples)
+        self._write(Decode.of(request, ticket=ticket, slot=slot))
+        self._free_slots.pop()
         timer = self._loop.call_later(limit_s, self._time_out, ticket, limit_s)
         future: asyncio.Future[Hypothesis] = self._loop.create_future()
-        self._pending[ticket] = _Pending(future, timer, request, self._loop.time())
+        self._pending[ticket] = _Pending(
+            future, timer, request, slot, self._loop.time()
+        )
         return ticket, future
 
     def _write(self, message: Message) -> None:
         # Not drained: no more than one frame per lane is under way.
         if self._process.stdin is not None:
-            for part in encode_parts(message):
-                self._process.stdin.write(part)
+            self._process.stdin.write(encode(message))
 
     async def _beat(self, heartbeat: Heartbeat) -> None:
         # Counted in beats: were it this process that stood still, its clock would say
@@ -336,6 +335,7 @@ class Child:
         if pending is None:
             return
         pending.timer.cancel()
+        self._free_slots.append(pending.slot)
         self._lanes.release()
         if isinstance(outcome, SpeechError):
             pending.future.set_exception(outcome)
@@ -350,5 +350,30 @@ class Child:
             self._settle(ticket, EngineCrashed(self.obituary))
         if not self._loaded.done():
             self._loaded.set_exception(DiedLoading(f"{self.obituary} while loading"))
+        self._slots.close()
         # Those who wait for a lane wake one another: each finds the process ended.
         self._lanes.release()
+
+
+async def _started(command: Sequence[str], lanes: int) -> tuple[Process, Slots]:
+    try:
+        slots = Slots.create(lanes)
+        try:
+            return await _attached(command, slots), slots
+        except BaseException:
+            slots.close()
+            raise
+    except OSError as error:
+        raise EngineCrashed(
+            f"{command[0]}: the engine process does not start: {error.strerror}"
+        ) from error
+
+
+async def _attached(command: Sequence[str], slots: Slots) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=PIPE,
+        stdout=PIPE,
+        env=ENVIRONMENT | os.environ,
+        pass_fds=(slots.fd,),
+    )

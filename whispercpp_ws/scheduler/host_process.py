@@ -18,6 +18,7 @@ from whispercpp_ws.errors import BadModelFile, SpeechError
 from whispercpp_ws.scheduler.answers import Send, Sender
 from whispercpp_ws.scheduler.inbox import Inbox
 from whispercpp_ws.scheduler.lane_threads import LaneThreads
+from whispercpp_ws.scheduler.slots import Slots
 from whispercpp_ws.scheduler.wire import LOAD_TICKET, HostSpec, Load, Refused
 
 
@@ -62,8 +63,9 @@ def serve(inbox: Inbox, send: Send) -> int:
         logger.error("expected a load message first, got %.80r", first)
         return 2
     try:
+        slots = Slots.attach(first.slots_fd)
         verify_file(first.spec)
-        lanes = open_lanes(load(first.spec), first.spec, send)
+        lanes = open_lanes(load(first.spec), first.spec, slots, send)
     except SpeechError as error:
         send(Refused(LOAD_TICKET, error.code, str(error)))
         return 1
@@ -83,13 +85,13 @@ def load(spec: HostSpec) -> Engine:
 
 
 def open_lanes(
-    engine: Engine, spec: HostSpec, send: Send
+    engine: Engine, spec: HostSpec, slots: Slots, send: Send
 ) -> "LaneThreads | LaneProcesses":
     """Make the lanes of an engine: processes, where it and the system allow that."""
     # macOS has fork, too, but its frameworks do not outlive one.
     if sys.platform == "linux" and engine.is_forkable:
-        return LaneProcesses(engine, spec, send)
-    return LaneThreads(engine, spec, send)
+        return LaneProcesses(engine, spec, slots, send)
+    return LaneThreads(engine, spec, slots, send)
 
 
 def main() -> int:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from whispercpp_ws.scheduler.wire import FrameReader, Message
 
 
-READ_BYTES = 1 << 20
-"""As much as the pipe holds: a window comes in one piece."""
+READ_BYTES = 1 << 16
+"""One read from the pipe, as much as it holds; a request is below 1 kB, unless it has a
+long prompt."""
 
 
 class Inbox:

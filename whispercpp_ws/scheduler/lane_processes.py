@@ -30,6 +30,7 @@ from whispercpp_ws.errors import (
 )
 from whispercpp_ws.scheduler.answers import IDLE_S, Send, Sender, answer
 from whispercpp_ws.scheduler.inbox import Inbox
+from whispercpp_ws.scheduler.slots import Slots
 from whispercpp_ws.scheduler.wire import (
     LOAD_TICKET,
     Cancel,
@@ -40,7 +41,7 @@ from whispercpp_ws.scheduler.wire import (
     Pong,
     Ready,
     Refused,
-    encode_parts,
+    encode,
 )
 
 
@@ -94,15 +95,17 @@ class LaneProcess:
     def _send(self, message: Message) -> None:
         # That it is gone is told by the end of its channel.
         with suppress(OSError):
-            for part in encode_parts(message):
-                self.channel.sendall(part)
+            self.channel.sendall(encode(message))
 
 
 class LaneProcesses:
     """One engine and a fork of it per lane; one thread, which only passes on."""
 
-    def __init__(self, engine: Engine, spec: HostSpec, send: Send) -> None:
+    def __init__(
+        self, engine: Engine, spec: HostSpec, slots: Slots, send: Send
+    ) -> None:
         self._engine = engine
+        self._slots = slots
         self._send = send
         # What lies here now is shared for good: nobody looks through it for garbage.
         gc.collect()
@@ -236,7 +239,7 @@ class LaneProcesses:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if not pid:
-            _run(self._engine, theirs, warms_up=warms_up)
+            _run(self._engine, self._slots, theirs, warms_up=warms_up)
         theirs.close()
         self._lanes.append(LaneProcess(pid, ours))
         return self._lanes[-1]
@@ -263,13 +266,16 @@ def _die_as(code: int) -> NoReturn:
     raise SystemExit(code or 1)
 
 
-def _run(engine: Engine, channel: socket.socket, *, warms_up: bool) -> NoReturn:
+def _run(
+    engine: Engine, slots: Slots, channel: socket.socket, *, warms_up: bool
+) -> NoReturn:
     """Be a lane, in the fork; nothing of the other process's stack is unwound."""
     code = 1
     try:
         _let_go(channel.fileno())
         with channel.makefile("wb") as stream:
-            run_lane(engine, Inbox(channel.fileno()), Sender(stream), warms_up=warms_up)
+            inbox = Inbox(channel.fileno())
+            run_lane(engine, slots, inbox, Sender(stream), warms_up=warms_up)
         code = 0
     except BaseException:
         logger.exception("lane %d ends", os.getpid())
@@ -290,7 +296,9 @@ def _let_go(channel_fd: int) -> None:
                 os.close(int(name))
 
 
-def run_lane(engine: Engine, inbox: Inbox, send: Send, *, warms_up: bool) -> None:
+def run_lane(
+    engine: Engine, slots: Slots, inbox: Inbox, send: Send, *, warms_up: bool
+) -> None:
     """Decode what comes, and end at once when nobody is there to be answered."""
     jobs: SimpleQueue[Decode] = SimpleQueue()
     reading = threading.Thread(target=_read, args=(inbox, jobs, send), daemon=True)
@@ -303,7 +311,7 @@ def run_lane(engine: Engine, inbox: Inbox, send: Send, *, warms_up: bool) -> Non
     frame_s = lane.warm_up() if warms_up else 0.0
     send(Ready(replace(engine.info, frame_s=frame_s)))
     while True:
-        answered = answer(lane, _next(lane, jobs))
+        answered = answer(lane, _next(lane, jobs), slots)
         # Where nobody is there to be answered, the other thread ends it all.
         with suppress(OSError):
             send(answered)

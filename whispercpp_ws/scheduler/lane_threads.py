@@ -9,6 +9,7 @@ from whispercpp_ws.engines.base import Engine, Lane
 from whispercpp_ws.errors import EngineError
 from whispercpp_ws.scheduler.answers import IDLE_S, Send, answer
 from whispercpp_ws.scheduler.inbox import Inbox
+from whispercpp_ws.scheduler.slots import Slots
 from whispercpp_ws.scheduler.wire import (
     Cancel,
     Decode,
@@ -31,8 +32,11 @@ class LaneThreads:
     thread in C.
     """
 
-    def __init__(self, engine: Engine, spec: HostSpec, send: Send) -> None:
+    def __init__(
+        self, engine: Engine, spec: HostSpec, slots: Slots, send: Send
+    ) -> None:
         self._engine = engine
+        self._slots = slots
         self._send = send
         self._jobs: queue.SimpleQueue[Decode | None] = queue.SimpleQueue()
         self._cancelled: dict[int, threading.Event] = {}
@@ -96,7 +100,9 @@ class LaneThreads:
 
     def _serve(self, lane: Lane) -> None:
         while (job := self._next(lane)) is not None:
-            answered = answer(lane, job, self._cancelled[job.ticket].is_set)
+            answered = answer(
+                lane, job, self._slots, self._cancelled[job.ticket].is_set
+            )
             del self._cancelled[job.ticket]
             try:
                 self._send(answered)
