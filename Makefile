@@ -36,9 +36,12 @@ MIC ?=
 .PHONY: run mic test check lint format types coverage demo models bench readme clean
 .PHONY: bench-baselines bench-compared numbers compared compatibility clients native
 
-# What `make native` builds, once it has.
+# What `make native` builds, and with CUDA=1, and which of them there is, that for a GPU
+# if both are.
 NATIVE_LIBRARY := build/native/lib/libwhisper.so
-run bench: export WHISPERCPP_WS_LIBWHISPER ?= $(abspath $(wildcard $(NATIVE_LIBRARY)))
+CUDA_LIBRARY := build/native-cuda/lib/libwhisper.so
+NATIVE_BUILT = $(firstword $(wildcard $(CUDA_LIBRARY) $(NATIVE_LIBRARY)))
+run bench: export WHISPERCPP_WS_LIBWHISPER ?= $(abspath $(NATIVE_BUILT))
 
 run: $(VENV)/installed
 	@exec $(WS) serve $(GIVEN_MODEL)
@@ -148,23 +151,43 @@ $(WHISPER_SERVER_PROGRAM): | $(WHISPER_CPP)
 		-DCMAKE_C_FLAGS=-w -DCMAKE_CXX_FLAGS=-w
 	@cmake --build $(@D)/.. --target whisper-server --parallel >/dev/null
 
-# libwhisper for the processor of this machine, with kernels that the wheel leaves out.
+# libwhisper for the processor of this machine, with kernels that the wheel leaves out;
+# with CUDA=1 for its NVIDIA GPU as well, beside the other.
 # Not with AMX: gcc 12 makes code of it that crashes on q8_0 (llama.cpp #20824).
-native: $(NATIVE_LIBRARY)
+CUDA :=
+native: $(if $(filter-out 0,$(CUDA)),$(CUDA_LIBRARY),$(NATIVE_LIBRARY))
 	@echo 'Ready: `make run` and `make bench` take $<; other commands with'
 	@echo "       export WHISPERCPP_WS_LIBWHISPER='$(abspath $<)'"
 
 NO_AMX := -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+CONFIGURE_NATIVE = flags=-w; $(CC) $(NO_AMX) -E -x c /dev/null >/dev/null 2>&1 \
+	&& flags="-w $(NO_AMX)"; \
+	$(BUILD_WHISPER_CPP) -B $(@D)/.. -DBUILD_SHARED_LIBS=ON \
+	-DWHISPER_BUILD_EXAMPLES=OFF -DGGML_NATIVE=ON -DGGML_LLAMAFILE=ON \
+	-DCMAKE_LIBRARY_OUTPUT_DIRECTORY='$(abspath $(@D))' \
+	-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON \
+	-DCMAKE_C_FLAGS="$$flags" -DCMAKE_CXX_FLAGS="$$flags"
+
 $(NATIVE_LIBRARY): | $(WHISPER_CPP)
 	@echo 'Building libwhisper into $(@D) (minutes) ...'
-	@flags=-w; $(CC) $(NO_AMX) -E -x c /dev/null >/dev/null 2>&1 \
-		&& flags="-w $(NO_AMX)"; \
-		$(BUILD_WHISPER_CPP) -B $(@D)/.. -DBUILD_SHARED_LIBS=ON \
-		-DWHISPER_BUILD_EXAMPLES=OFF -DGGML_NATIVE=ON -DGGML_LLAMAFILE=ON \
-		-DCMAKE_LIBRARY_OUTPUT_DIRECTORY='$(abspath $(@D))' \
-		-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON \
-		-DCMAKE_C_FLAGS="$$flags" -DCMAKE_CXX_FLAGS="$$flags"
+	@$(CONFIGURE_NATIVE)
 	@cmake --build $(@D)/.. --parallel >/dev/null
+
+# "native" is the GPU that is here; else numbers as cmake takes them, such as '86;90'.
+CUDA_ARCHITECTURES ?= native
+# Flash attention is never asked for (see engine.py), and without its kernels a quarter
+# of the files is next to empty. NCCL is for several GPUs, of which only one is used.
+CUDA_FLAGS = -DGGML_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES='$(CUDA_ARCHITECTURES)' \
+	-DGGML_CUDA_FA=OFF -DGGML_CUDA_NCCL=OFF -DCMAKE_CUDA_FLAGS=-w \
+	$(if $(shell command -v ninja),-G Ninja)
+
+# As many compilers as processors, where make would start all of them: each takes half a
+# gigabyte.
+$(CUDA_LIBRARY): | $(WHISPER_CPP)
+	@echo 'Building libwhisper with CUDA into $(@D) (many minutes) ...'
+	@$(CONFIGURE_NATIVE) $(CUDA_FLAGS)
+	@cmake --build $(@D)/.. --parallel "$$(nproc)" >$(@D)/../build.log 2>&1 || { \
+		tail -n 40 $(@D)/../build.log >&2; exit 1; }
 
 # What README shows of the page; other screenshots of tests are in build/screenshots.
 .PHONY: screenshots

@@ -13,11 +13,24 @@ def test_a_missing_model_fails_with_the_command_that_fetches_it(
 ) -> None:
     assert main(["doctor", "--models-dir", str(tmp_path)]) == 1
     *passed, failed = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in passed] == ["ok  "] * 3
+    assert [line[:4] for line in passed] == ["ok  "] * 4
     assert __version__ in passed[0]
     assert "libwhisper 1.8.5" in passed[2]
     assert failed.startswith("FAIL  model")
     assert failed.endswith("models fetch base-q8_0")
+
+
+@pytest.mark.parametrize("name", ["NVIDIA H200", None])
+def test_it_says_what_models_run_on(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+) -> None:
+    monkeypatch.setattr(doctor, "gpu_name", lambda: name)
+    main(["doctor", "--models-dir", str(tmp_path)])
+    line = capsys.readouterr().out.splitlines()[3]
+    assert line == f"ok    device   models run on {name or 'the processor'}"
 
 
 @pytest.mark.model

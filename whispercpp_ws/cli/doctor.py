@@ -12,6 +12,7 @@ from whispercpp_ws.cli.loading import model_store
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.engines.whispercpp.binding import load_binding
+from whispercpp_ws.engines.whispercpp.devices import gpu_name
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION, find_library
 from whispercpp_ws.errors import SpeechError
 from whispercpp_ws.models.catalog import name_of
@@ -62,6 +63,10 @@ def _library(_config: ModelConfig) -> str:
     return f"libwhisper {WHISPER_VERSION}, {find_library('whisper')}"
 
 
+def _device(_config: ModelConfig) -> str:
+    return f"models run on {gpu_name() or 'the processor'}"
+
+
 def _model(config: ModelConfig) -> str:
     store, name = model_store(config), name_of(config.model, config.quant)
     path = store.path(name)
@@ -83,5 +88,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("package", _package),
     ("cpu", _processor),
     ("library", _library),
+    ("device", _device),
     ("model", _model),
 )

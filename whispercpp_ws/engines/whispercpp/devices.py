@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 from whispercpp_ws.engines.whispercpp.library import load_library
@@ -16,18 +17,41 @@ class DeviceType(IntEnum):
     ACCELERATOR = 3
 
 
-def device_types() -> Iterator[DeviceType]:
-    """Name the type of every device, with or without a model on it."""
+GPUS = frozenset({DeviceType.GPU, DeviceType.IGPU})
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One of them."""
+
+    type: DeviceType
+    name: str
+    """As its driver calls it, such as "NVIDIA H200"."""
+
+
+def devices() -> Iterator[Device]:
+    """Name every device, with or without a model on it."""
     registry, base = load_library("ggml"), load_library("ggml-base")
     registry.ggml_backend_dev_count.restype = ctypes.c_size_t
     registry.ggml_backend_dev_get.restype = ctypes.c_void_p
     registry.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
     base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    base.ggml_backend_dev_description.restype = ctypes.c_char_p
+    base.ggml_backend_dev_description.argtypes = [ctypes.c_void_p]
     for index in range(registry.ggml_backend_dev_count()):
-        device = registry.ggml_backend_dev_get(index)
-        yield DeviceType(base.ggml_backend_dev_type(device))
+        handle = registry.ggml_backend_dev_get(index)
+        name = base.ggml_backend_dev_description(handle) or b""
+        number = base.ggml_backend_dev_type(handle)
+        yield Device(DeviceType(number), name.decode("utf-8", "replace"))
 
 
 def only_processors() -> bool:
     """Tell whether models can only be on the processor."""
-    return set(device_types()) <= {DeviceType.CPU}
+    return {device.type for device in devices()} <= {DeviceType.CPU}
+
+
+def gpu_name() -> str | None:
+    """Name the GPU that models are put on, or None where there is none."""
+    # libwhisper takes the first of either type, and no second one.
+    gpus = (device.name for device in devices() if device.type in GPUS)
+    return next(gpus, None)

@@ -1,5 +1,6 @@
 """A Whisper model loaded by libwhisper."""
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.engines.whispercpp.alignment import AlignmentPreset, preset_for
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper, load_binding
-from whispercpp_ws.engines.whispercpp.devices import only_processors
+from whispercpp_ws.engines.whispercpp.devices import gpu_name, only_processors
 from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
 from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
@@ -18,6 +19,8 @@ from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import BadModelFile, RefusedInput
 
+
+logger = logging.getLogger(__name__)
 
 _ENGLISH_VOCABULARY = 51_864
 _TOKENS_BESIDE_LANGUAGES = 51_766
@@ -83,6 +86,8 @@ class WhisperCppEngine:
         context = lib.init_context(os.fsencode(path), params)
         if not context:
             raise BadModelFile(f"{path}: libwhisper refuses it: {lib.last_error}")
+        device = gpu_name() if use_gpu else None
+        logger.info("%s runs on %s", model, device or "the processor")
         aligned = preset is not None
         return cls(
             lib,
