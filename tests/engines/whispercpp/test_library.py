@@ -20,6 +20,12 @@ LINUX = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look into the wheel, also where all tests are run with another library."""
+    monkeypatch.delenv(library.OVERRIDE_VARIABLE, raising=False)
+
+
 def test_the_bundled_copy_is_preferred() -> None:
     assert library.best_match("whisper", LINUX) == LINUX[2]
 
