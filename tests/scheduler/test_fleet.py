@@ -246,6 +246,7 @@ async def test_a_partial_gives_way_to_a_final_on_another_model(shelf: Shelf) -> 
     with pytest.raises(Superseded):
         await partial
     shelf.hosts["small"].finish(1)
+    await settle()
     shelf.hosts["base-q8_0"].finish(2)
     await final
 

@@ -21,6 +21,7 @@ from whispercpp_ws.cli.settings import (
 from whispercpp_ws.config import Config, ModelConfig
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.metrics import Metrics
+from whispercpp_ws.scheduler.cores import Cores
 from whispercpp_ws.scheduler.fleet import ModelFleet, Start
 from whispercpp_ws.scheduler.host import EngineHost
 from whispercpp_ws.scheduler.load import LoadMeter
@@ -166,9 +167,13 @@ async def decoding(
 
     Gives what decodes, and the models among it that may be changed. Raises SpeechError.
     """
+    cores = Cores()
     async with AsyncExitStack() as stack:
         fleet = ModelFleet(
-            _starter(config, final), load=load, has_partials=partial is None
+            _starter(config, final),
+            load=load,
+            cores=cores,
+            has_partials=partial is None,
         )
         stack.push_async_callback(fleet.aclose)
         await fleet.use(final.model)
@@ -181,7 +186,7 @@ async def decoding(
             stack.push_async_callback(host.aclose)
             if load is not None:
                 load.note_partial_model(host.info)
-            partials = Scheduler(host, load=load)
+            partials = Scheduler(host, load=load, cores=cores)
             yield TwoPassScheduler(final=fleet, partial=partials, load=load), fleet
 
 

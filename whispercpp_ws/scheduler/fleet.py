@@ -17,6 +17,7 @@ from typing import Protocol
 from whispercpp_ws.decoding import DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.errors import ModelInUse, ModelNotLoaded
+from whispercpp_ws.scheduler.cores import Cores
 from whispercpp_ws.scheduler.load import LoadMeter
 from whispercpp_ws.scheduler.scheduler import Host, Scheduler
 from whispercpp_ws.transcript import Hypothesis
@@ -90,11 +91,13 @@ class ModelFleet:
         start: Start,
         *,
         load: LoadMeter | None = None,
+        cores: Cores | None = None,
         has_partials: bool = True,
     ) -> None:
         """Start models when asked to; `has_partials` tells whether they decode them."""
         self._start = start
         self._load = load
+        self._cores = cores or Cores()
         self._has_partials = has_partials
         self._members: dict[str, _Member] = {}
         self._default = ""
@@ -240,7 +243,7 @@ class ModelFleet:
             # Another name for a model that is there already.
             await host.aclose()
             return known
-        member = _Member(host, Scheduler(host, load=self._load))
+        member = _Member(host, Scheduler(host, load=self._load, cores=self._cores))
         member.is_idle.set()
         member.used_s = asyncio.get_running_loop().time()
         self._members[member.name] = member
@@ -255,6 +258,7 @@ class ModelFleet:
             logger.error("%s: its last decodes took too long", member.name)
         for session_id in list(member.sessions):
             self.release(session_id)
+        member.scheduler.close()
         await member.host.aclose()
 
     @asynccontextmanager

@@ -68,6 +68,11 @@ class DecodeQueue(Generic[Key]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def first(self) -> Priority | None:
+        """Return the class of what runs next; None when nothing waits."""
+        return min((ticket.priority for ticket in self._waiting), default=None)
+
     def push(
         self,
         session_id: str,

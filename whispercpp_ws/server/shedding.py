@@ -10,8 +10,8 @@ from whispercpp_ws.session.adaptation import Adaptation
 
 
 SHARED_CONTEXT_S = 6.0
-"""Longest window of a final that earlier speech is added to where lanes are shared: one
-thread decodes 6 s in the time in which two decode 8. Of 1678 words 12 more are wrong
+"""Longest window of a final that earlier speech is added to where lanes are shared: a
+final may find one core only, or wait for another one. Of 1678 words 12 more are wrong
 with it."""
 
 BUCKETS = 1000
