@@ -215,3 +215,17 @@ def test_more_speakers_never_fit_better(
             assert load >= before
         if load <= MOST_LOAD:
             assert admission.fits(now_s=now_s)
+
+
+def test_a_second_speaker_gets_the_benefit_of_the_doubt_and_a_third_does_not() -> None:
+    for cost, comes_in in ((0.8, 2), (0.9, 1)):
+        admission = Admission(lanes=2, first_cost=cost)
+        assert idlers_let_in(admission, at_s=0.0, wanted=20) == comes_in
+
+
+def test_once_somebody_has_spoken_there_is_no_doubt() -> None:
+    admission = Admission(lanes=2, first_cost=0.8)
+    now_s = speak(admission, 1, cost=0.8)
+    assert not admission.fits(now_s=now_s)
+    admission.note_final_model(0.8)
+    assert admission.fits(now_s=now_s)

@@ -7,8 +7,9 @@ import pytest
 from tests.engines.whispercpp.conftest import window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
+from whispercpp_ws.engines.whispercpp import lane as lane_module
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
-from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
+from whispercpp_ws.engines.whispercpp.lane import WARM_UPS, WhisperCppLane
 from whispercpp_ws.engines.whispercpp.results import Model
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
@@ -67,6 +68,22 @@ def test_a_window_without_speech_is_not_decoded(
 def test_a_warm_up_is_decoded_though_nobody_speaks_in_it(lib: FakeWhisper) -> None:
     lib.vad_speech = 0.0
     assert gated_lane(lib).warm_up() >= 0.0
+    assert len(lib.decodes) == WARM_UPS
+
+
+def test_the_fastest_decode_of_a_warm_up_counts(
+    lib: FakeWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took_s = iter([0.6, 0.3, 0.45])
+    monkeypatch.setattr(WhisperCppLane, "_cpu_s_of", lambda *_: next(took_s))
+    assert gated_lane(lib).warm_up() == pytest.approx(0.002)
+
+
+def test_a_slow_model_warms_up_once(
+    lib: FakeWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "WARM_UP_S", -1.0)
+    gated_lane(lib).warm_up()
     assert len(lib.decodes) == 1
 
 
