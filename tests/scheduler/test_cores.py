@@ -21,13 +21,15 @@ class Model:
         self.leaving = leaving
         self.wanted = wanted
         self.ended = 0
+        self.most_lost = 0
         self._filled = [] if filled is None else filled
 
     def fill_lanes(self) -> None:
         self._filled.append(self)
 
-    def end_partials(self, most: int) -> int:
-        self.ended = max(0, min(most, self.threads))
+    def end_partials(self, threads: int, *, most_lost: int) -> int:
+        self.most_lost = most_lost
+        self.ended = max(0, min(threads, self.threads))
         return self.ended
 
 
@@ -77,5 +79,7 @@ def test_idle_cores_are_offered_to_finals_first_and_to_all() -> None:
 
 def test_partials_are_ended_in_one_model_after_the_other() -> None:
     asking, first, second = Model(threads=2), Model(threads=1), Model(threads=2)
-    shared(asking, first, second).end_partials(2, of_others_than=asking)
+    cores = shared(asking, first, second)
+    assert cores.end_partials(2, most_lost=1, of_others_than=asking) == 2
     assert [model.ended for model in (asking, first, second)] == [0, 1, 1]
+    assert (asking.most_lost, second.most_lost) == (0, 1)

@@ -47,7 +47,7 @@ def test_subjects_that_always_wait_get_the_same_lane_time(
     for subject in costs:
         ask(subject, 0)
     for turn in range(turns):
-        ticket = queue.pop()
+        ticket = queue.pop(0.0)
         assert ticket is not None
         given[ticket.subject] += ticket.cost_s
         ask(ticket.subject, turn)
@@ -67,10 +67,10 @@ def test_many_sessions_of_one_token_do_not_push_another_back(
     for session in range(many):
         ask(session)
     for turn in range(turns_before):
-        assert queue.pop() is not None
+        assert queue.pop(0.0) is not None
         ask(many + turn)
     queue.push("one", Priority.FINAL, key="one", now_s=9.0, subject="one")
-    order = [ticket.key for _ in range(2) if (ticket := queue.pop()) is not None]
+    order = [ticket.key for _ in range(2) if (ticket := queue.pop(0.0)) is not None]
     assert "one" in order
 
 
@@ -82,7 +82,7 @@ def test_sessions_of_one_token_take_turns(costs: list[float], turns: int) -> Non
         queue.push(str(session), Priority.FINAL, key=session, now_s=0.0, cost_s=cost_s)
     served: list[object] = []
     for _ in range(turns):
-        ticket = queue.pop()
+        ticket = queue.pop(0.0)
         assert ticket is not None
         served.append(ticket.key)
         now_s += ticket.cost_s
@@ -101,10 +101,10 @@ def test_a_partial_of_a_poor_subject_does_not_pass_a_final_of_a_rich_one() -> No
     queue: DecodeQueue[object] = DecodeQueue()
     for _ in range(3):
         queue.push("a", Priority.FINAL, key="a", now_s=0.0, subject="rich")
-        assert queue.pop() is not None
+        assert queue.pop(0.0) is not None
     queue.push("b", Priority.PARTIAL, key="partial", now_s=0.0, subject="poor")
     queue.push(
         "a", Priority.FINAL, key="final", now_s=BUDGET_S[Priority.FINAL], subject="rich"
     )
-    order = [ticket.key for _ in range(2) if (ticket := queue.pop()) is not None]
+    order = [ticket.key for _ in range(2) if (ticket := queue.pop(0.0)) is not None]
     assert order == ["final", "partial"]

@@ -1,22 +1,26 @@
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from whispercpp_ws.decoding import Priority
 from whispercpp_ws.errors import Overloaded
-from whispercpp_ws.scheduler.policy import DecodeQueue
+from whispercpp_ws.scheduler.policy import BUDGET_S, DecodeQueue, Ticket
+
+
+def popped(queue: DecodeQueue[object], now_s: float) -> Iterator[Ticket[object]]:
+    while ticket := queue.pop(now_s):
+        yield ticket
 
 
 def drain(queue: DecodeQueue[object]) -> list[object]:
-    keys = []
-    while ticket := queue.pop():
-        keys.append(ticket.key)
-    return keys
+    return [ticket.key for ticket in popped(queue, 0.0)]
 
 
 def test_an_empty_queue_gives_nothing() -> None:
     queue: DecodeQueue[object] = DecodeQueue()
-    assert queue.pop() is None
+    assert queue.pop(0.0) is None
 
 
 def test_finals_come_before_speculative_ones_and_partials_last() -> None:
@@ -24,6 +28,27 @@ def test_finals_come_before_speculative_ones_and_partials_last() -> None:
     for session, priority in enumerate(reversed(Priority)):
         queue.push(str(session), priority, key=priority, now_s=0.0)
     assert drain(queue) == [Priority.FINAL, Priority.SPECULATIVE, Priority.PARTIAL]
+
+
+def test_what_was_asked_for_ahead_is_a_final_once_it_is_late() -> None:
+    queue: DecodeQueue[object] = DecodeQueue()
+    queue.push("a", Priority.SPECULATIVE, key="ahead", now_s=0.0)
+    queue.push("file", Priority.FINAL, key="file", now_s=0.3)
+    queue.push("b", Priority.PARTIAL, key="partial", now_s=0.0)
+    late_s = BUDGET_S[Priority.SPECULATIVE] + 0.01
+    assert [ticket.key for ticket in popped(queue, late_s)] == [
+        "ahead",
+        "file",
+        "partial",
+    ]
+
+
+def test_what_was_asked_for_ahead_waits_for_finals_until_then() -> None:
+    queue: DecodeQueue[object] = DecodeQueue()
+    queue.push("a", Priority.SPECULATIVE, key="ahead", now_s=0.0)
+    queue.push("file", Priority.FINAL, key="file", now_s=0.3)
+    in_time_s = BUDGET_S[Priority.SPECULATIVE]
+    assert [ticket.key for ticket in popped(queue, in_time_s)] == ["file", "ahead"]
 
 
 def test_inside_a_class_the_earliest_deadline_comes_first() -> None:
@@ -56,7 +81,7 @@ def test_a_discarded_decode_never_runs() -> None:
     queue: DecodeQueue[object] = DecodeQueue()
     queue.push("a", Priority.FINAL, key=1, now_s=0.0)
     queue.discard(1)
-    assert (len(queue), queue.pop()) == (0, None)
+    assert (len(queue), queue.pop(0.0)) == (0, None)
 
 
 def test_a_firm_decode_that_is_late_is_given_up_and_no_other() -> None:
@@ -90,7 +115,7 @@ def test_every_decode_runs_once_or_is_dropped_once(
     for key, (session, priority, pop) in enumerate(pushes):
         gone += [ticket.key for ticket in queue.drop_partials(session)]
         queue.push(session, priority, key=key, now_s=float(key))
-        ticket = queue.pop() if pop else None
+        ticket = queue.pop(0.0) if pop else None
         gone += [ticket.key] if ticket else []
     gone += drain(queue)
     assert sorted(map(str, gone)) == sorted(map(str, range(len(pushes))))
@@ -104,6 +129,6 @@ def test_no_partial_runs_while_a_final_waits(
     for key, (session, priority, _) in enumerate(pushes):
         queue.push(session, priority, key=key, now_s=0.0)
     order = []
-    while ticket := queue.pop():
+    while ticket := queue.pop(0.0):
         order.append(ticket.priority)
     assert order == sorted(order)

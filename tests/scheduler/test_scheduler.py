@@ -11,6 +11,7 @@ from whispercpp_ws.scheduler.cores import Cores
 from whispercpp_ws.scheduler.cost import FIRST_S_PER_FRAME
 from whispercpp_ws.scheduler.deaths import SHAKY_S
 from whispercpp_ws.scheduler.load import LoadMeter
+from whispercpp_ws.scheduler.policy import MAX_WAITING
 from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
@@ -520,3 +521,50 @@ async def test_lanes_whose_decodes_cannot_be_ended_wait_for_no_core() -> None:
     for number in (1, 2):
         host.finish(number)
     await asyncio.gather(*tasks)
+
+
+async def test_no_session_loses_two_partials_in_a_row_for_lone_finals() -> None:
+    models = TwoModels()
+    outcomes = []
+    for number in range(1, 10, 2):
+        partial = await ask(models.partials, "a", request(number, Priority.PARTIAL))
+        final = await ask(models.finals, "file", request(number + 1))
+        outcomes.append("ended" if partial.done() else "runs on")
+        models.small.finish(number)
+        await settle()
+        models.large.finish(number + 1)
+        await asyncio.gather(partial, final, return_exceptions=True)
+    assert outcomes == ["ended", "runs on", "ended", "runs on", "ended"]
+    assert models.small.threads == {1: 2, 3: 1, 5: 2, 7: 1, 9: 2}
+
+
+async def test_no_session_loses_three_partials_in_a_row_for_any_finals() -> None:
+    models, outcomes = TwoModels(), list[str]()
+    for number in range(0, 15, 3):
+        partial = await ask(models.partials, "a", request(number, Priority.PARTIAL))
+        finals = [
+            await ask(models.finals, str(other), request(number + other))
+            for other in (1, 2)
+        ]
+        outcomes.append("ended" if partial.done() else "runs on")
+        models.small.finish(number)
+        await settle()
+        for other in (1, 2):
+            models.large.finish(number + other)
+            await settle()
+        await asyncio.gather(partial, *finals, return_exceptions=True)
+    assert outcomes == ["ended", "ended", "runs on", "ended", "ended"]
+
+
+async def test_sessions_that_lost_a_partial_are_remembered_up_to_a_limit() -> None:
+    host = GatedHost(lanes=1, stops_at_once=True)
+    scheduler = Scheduler(host)
+    for number in range(MAX_WAITING + 1):
+        name = str(number)
+        partial = await ask(scheduler, name, request(2 * number, Priority.PARTIAL))
+        final = await ask(scheduler, "b", request(2 * number + 1))
+        host.finish(2 * number)
+        await settle()
+        host.finish(2 * number + 1)
+        await asyncio.gather(partial, final, return_exceptions=True)
+    assert len(scheduler._lost) == MAX_WAITING

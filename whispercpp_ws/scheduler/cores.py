@@ -32,8 +32,12 @@ class Sharer(Protocol):
         """Start what waits, as far as there are lanes and cores."""
         ...
 
-    def end_partials(self, most: int) -> int:
-        """End partials on so many threads, if that frees cores at once; on how many."""
+    def end_partials(self, threads: int, *, most_lost: int) -> int:
+        """
+        End partials on so many threads, if that frees cores at once; on how many.
+
+        No session loses more than `most_lost` in a row.
+        """
         ...
 
 
@@ -77,11 +81,15 @@ class Cores:
         for sharer in sorted(self._sharers, key=_order):
             sharer.fill_lanes()
 
-    def end_partials(self, most: int, *, of_others_than: Sharer) -> None:
-        """End partials of other models on so many threads, if that frees cores."""
+    def end_partials(
+        self, threads: int, *, most_lost: int, of_others_than: Sharer
+    ) -> int:
+        """End partials of other models on so many threads; returns on how many."""
+        freed = 0
         for sharer in self._sharers:
             if sharer is not of_others_than:
-                most -= sharer.end_partials(most)
+                freed += sharer.end_partials(threads - freed, most_lost=most_lost)
+        return freed
 
 
 def _order(sharer: Sharer) -> float:

@@ -1,9 +1,10 @@
 """
 Which decode runs next, as a pure queue.
 
-Finals before speculative finals before partials (DESIGN §5). Inside a class those of
-the token subject that was given least lane time, and of one subject's, the one with the
-earliest deadline: a session has one final out at a time, so that sessions take turns.
+Finals before speculative finals, which are finals once they are late, before partials
+(DESIGN §5). Inside a class those of the token subject that was given least lane time,
+and of one subject's, the one with the earliest deadline: a session has one final out at
+a time, so that sessions take turns.
 It has at most one waiting partial, and none once a final of it waits: the final's
 result makes the partial's worthless.
 """
@@ -50,6 +51,18 @@ class Ticket(Generic[Key]):
     """Whether it is worthless once it is late."""
     subject: str
     cost_s: float
+
+    def class_at(self, now_s: float) -> Priority:
+        """
+        Return its class by now: what was asked for ahead is a final once it is late.
+
+        The silence has lasted by then. Else three files that are sent at once, with
+        finals only, would keep two lanes from whoever speaks until they are through.
+        """
+        is_late = now_s > self.deadline_s
+        if is_late and self.priority is Priority.SPECULATIVE:
+            return Priority.FINAL
+        return self.priority
 
     def is_stale(self, now_s: float) -> bool:
         """Tell whether it is too late to run it."""
@@ -120,9 +133,15 @@ class DecodeQueue(Generic[Key]):
         self._waiting.difference_update(dropped)
         return dropped
 
-    def pop(self) -> Ticket[Key] | None:
+    def pop(self, now_s: float) -> Ticket[Key] | None:
         """Take the decode that runs next; None when nothing waits."""
-        ticket = min(self._waiting, key=self._order, default=None)
+
+        def order(ticket: Ticket[Key]) -> tuple[int, float, float, int]:
+            share_s = self._shares.start_s(ticket.subject)
+            place = (share_s, ticket.deadline_s, ticket.sequence)
+            return ticket.class_at(now_s), *place
+
+        ticket = min(self._waiting, key=order, default=None)
         if ticket is not None:
             self._waiting.remove(ticket)
             self._shares.charge(ticket.subject, ticket.cost_s)
@@ -131,7 +150,3 @@ class DecodeQueue(Generic[Key]):
     def discard(self, key: Key) -> None:
         """Forget a waiting decode that nobody wants any more."""
         self._waiting = {ticket for ticket in self._waiting if ticket.key is not key}
-
-    def _order(self, ticket: Ticket[Key]) -> tuple[int, float, float, int]:
-        share_s = self._shares.start_s(ticket.subject)
-        return ticket.priority, share_s, ticket.deadline_s, ticket.sequence

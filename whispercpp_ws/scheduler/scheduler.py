@@ -78,6 +78,8 @@ class Scheduler:
         self._waiting: dict[Result, DecodeRequest] = {}
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._deaths = Deaths()
+        self._lost: dict[str, int] = {}
+        """Partials in a row, by session, that were ended for others' finals."""
 
     @property
     def info(self) -> EngineInfo:
@@ -223,10 +225,10 @@ class Scheduler:
 
     def _start_next(self) -> None:
         while self._has_room and not self._waits_for_two():
-            ticket = self._queue.pop()
+            ticket = self._queue.pop(self._clock())
             if ticket is None:
                 return
-            request = self._boosted(self._waiting[ticket.key])
+            request = self._boosted(self._waiting[ticket.key], ticket.session_id)
             task = asyncio.create_task(self._run(ticket.key, request))
             self._running[task] = _Running(ticket.session_id, request, ticket.key)
             task.add_done_callback(self._free_lane)
@@ -237,28 +239,50 @@ class Scheduler:
 
         A lone final has two cores of them: of two speakers' finals, with tiny.en for
         partials on two cores, those at the 95th percentile came 1.01 s after the end of
-        speech without that and 0.88 with it, and first texts no later.
+        speech without that and 0.88 with it, and first texts no later. But no session
+        loses more than one partial in a row for that, or two for finals without a core:
+        files that are sent at once have one final after the other, and whoever speaks
+        meanwhile would see nothing.
         """
         finals = self._waiting_finals()
         if not finals:
             return
-        cores = LONE_FINAL_CORES if self._is_final_alone else finals
-        lanes = finals + len(self._running) - self._lanes
-        lack = max(cores - self._cores.idle, lanes) - self._cores.leaving
-        lack -= self.end_partials(lack)
-        self._cores.end_partials(lack, of_others_than=self)
+        coming = self._cores.idle + self._cores.leaving
+        lanes = self._lanes - len(self._running) + self._cores.leaving
+        needed = finals - min(coming, lanes)
+        if self._is_final_alone:
+            needed -= self._end_partials(LONE_FINAL_CORES - coming, most_lost=1)
+        self._end_partials(needed, most_lost=2)
 
-    def end_partials(self, most: int) -> int:
-        """End partials on so many threads, if that frees cores at once; on how many."""
+    def _end_partials(self, threads: int, *, most_lost: int) -> int:
+        freed = self.end_partials(threads, most_lost=most_lost)
+        others = self._cores.end_partials(
+            threads - freed, most_lost=most_lost, of_others_than=self
+        )
+        return freed + others
+
+    def end_partials(self, threads: int, *, most_lost: int) -> int:
+        """
+        End partials on so many threads, if that frees cores at once; on how many.
+
+        No session loses more than `most_lost` in a row.
+        """
         if not self._host.info.stops_at_once:
             return 0
         freed = 0
         for task, running in list(self._running.items()):
             is_partial = is_firm(running.request) and not task.cancelling()
-            if is_partial and freed < most:
+            may_be_lost = self._lost.get(running.session_id, 0) < most_lost
+            if is_partial and may_be_lost and freed < threads:
                 freed += running.request.threads
+                self._note_lost(running.session_id)
                 self._end(task, running)
         return freed
+
+    def _note_lost(self, session_id: str) -> None:
+        self._lost[session_id] = self._lost.get(session_id, 0) + 1
+        if len(self._lost) > MAX_WAITING:
+            del self._lost[next(iter(self._lost))]
 
     @property
     def _has_room(self) -> bool:
@@ -287,21 +311,25 @@ class Scheduler:
     def _lanes(self) -> int:
         return 1 if self._is_shaky else self._host.info.lanes
 
-    def _boosted(self, request: DecodeRequest) -> DecodeRequest:
+    def _boosted(self, request: DecodeRequest, session_id: str) -> DecodeRequest:
         """
         Give a decode the cores of lanes that have nothing to do.
 
-        A partial only takes a second, and only while nothing else runs.
+        A partial only takes a second, and only while nothing else runs; and none that
+        is to be spared: no final shall have to wait for it.
         """
         is_partial = request.priority is Priority.PARTIAL
-        is_crowded = len(self._queue) or (is_partial and self._cores.busy)
+        is_modest = is_partial and (self._cores.busy or session_id in self._lost)
+        is_crowded = len(self._queue) or is_modest
         if is_crowded and not self._is_shaky:
             return request
         most = PARTIAL_THREADS if is_partial else MAX_THREADS
         return replace(request, threads=min(max(self._cores.idle, 1), most))
 
     def _free_lane(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        ended = self._running.pop(task)
+        if is_firm(ended.request) and not task.cancelled():
+            self._lost.pop(ended.session_id, None)
         self._cores.fill()
         # For what waits here when this has left the others already.
         self.fill_lanes()
