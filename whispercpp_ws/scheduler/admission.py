@@ -16,7 +16,7 @@ MOST_LOAD = 0.7
 UNSURE = 0.25
 """More than that for one who would have a lane of his own, while a warm-up alone tells
 what he costs: on one machine, which others use too, ten of them said 1.5 to 2.7 ms a
-frame of base, and at more than 2.5 a second speaker was refused who is served well."""
+frame of base, and above 2.5 a second speaker would be refused, who is served well."""
 NO_BOUND = 100.0
 """Of the most load, from which on nobody is refused, whatever the load: for those who
 measure what is given up under overload, and for who is refused elsewhere."""
