@@ -248,7 +248,7 @@ class Scheduler:
         if not finals:
             return
         coming = self._cores.idle + self._cores.leaving
-        lanes = self._lanes - len(self._running) + self._cores.leaving
+        lanes = self._lanes - len(self._running) + self.leaving
         needed = finals - min(coming, lanes)
         if self._is_final_alone:
             needed -= self._end_partials(LONE_FINAL_CORES - coming, most_lost=1)
