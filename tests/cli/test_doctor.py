@@ -13,7 +13,7 @@ def test_a_missing_model_fails_with_the_command_that_fetches_it(
 ) -> None:
     assert main(["doctor", "--models-dir", str(tmp_path)]) == 1
     *passed, failed = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in passed] == ["ok  "] * 4
+    assert [line[:4] for line in passed] == ["ok  "] * 5
     assert __version__ in passed[0]
     assert "libwhisper 1.8.5" in passed[2]
     assert failed.startswith("FAIL  model")
@@ -31,6 +31,24 @@ def test_it_says_what_models_run_on(
     main(["doctor", "--models-dir", str(tmp_path)])
     line = capsys.readouterr().out.splitlines()[3]
     assert line == f"ok    device   models run on {name or 'the processor'}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [(None, "some-openblas, by numpy"), ("there is a GPU", "not used: there is a GPU")],
+)
+def test_it_says_what_multiplies_large_matrices(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str | None,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(doctor, "unusable", lambda: reason)
+    monkeypatch.setattr(doctor, "numpys_blas", lambda: "some-openblas")
+    main(["doctor", "--models-dir", str(tmp_path)])
+    line = capsys.readouterr().out.splitlines()[4]
+    assert line == f"ok    blas     {expected}"
 
 
 @pytest.mark.model

@@ -103,6 +103,8 @@ def test_the_engine_process_gets_the_checked_model(
     assert (spec.engine, spec.model, spec.lanes) == ("whispercpp", "base-q8_0", 3)
     assert (spec.path, spec.size_bytes) == (str(model.path), 7)
     assert (spec.sha256, spec.vad_path) == ("ab" * 32, str(vad.path))
+    assert spec.blas
+    assert not host_spec(ModelConfig(blas="off")).blas
 
 
 def test_there_is_a_lane_for_each_usable_core() -> None:

@@ -12,6 +12,7 @@ from whispercpp_ws.cli.loading import model_store
 from whispercpp_ws.cli.settings import Subparsers, add_options, config_from
 from whispercpp_ws.config import ModelConfig
 from whispercpp_ws.engines.whispercpp.binding import load_binding
+from whispercpp_ws.engines.whispercpp.blas import numpys_blas, unusable
 from whispercpp_ws.engines.whispercpp.devices import gpu_name
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION, find_library
 from whispercpp_ws.errors import SpeechError
@@ -67,6 +68,11 @@ def _device(_config: ModelConfig) -> str:
     return f"models run on {gpu_name() or 'the processor'}"
 
 
+def _blas(_config: ModelConfig) -> str:
+    reason = unusable()
+    return f"not used: {reason}" if reason else f"{numpys_blas()}, by numpy"
+
+
 def _model(config: ModelConfig) -> str:
     store, name = model_store(config), name_of(config.model, config.quant)
     path = store.path(name)
@@ -89,5 +95,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("cpu", _processor),
     ("library", _library),
     ("device", _device),
+    ("blas", _blas),
     ("model", _model),
 )

@@ -90,6 +90,7 @@ def host_spec(config: ModelConfig) -> HostSpec:
         size_bytes=model.size,
         sha256=model.sha256,
         vad_path=str(vad.path) if vad else "",
+        blas=config.blas != "off",
     )
 
 

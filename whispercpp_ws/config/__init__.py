@@ -91,6 +91,8 @@ class ModelConfig:
     vad_model: str = "silero-v6.2.0"
     """The voice detector; empty decodes all that webrtcvad takes for speech."""
     engine: str = "whispercpp"
+    blas: str = "auto"
+    """What multiplies large matrices: numpy's BLAS where it can, or with "off" ggml."""
     lanes: int = 0
     """Decodes at once; 0 is one per core."""
     partial_model: str = ""

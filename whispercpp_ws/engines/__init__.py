@@ -19,6 +19,8 @@ class EngineOptions:
     """Whether to place words in the audio, at some cost for every decode."""
     vad: Path | None = None
     """File of a voice detector; windows without speech are then not decoded."""
+    blas: bool = True
+    """Whether numpy's BLAS may compute large products, where it can."""
 
 
 def load_engine(kind: str, path: Path, options: EngineOptions) -> Engine:
@@ -44,6 +46,7 @@ def _load_whispercpp(path: Path, options: EngineOptions) -> Engine:
         lanes=options.lanes,
         word_times=options.word_times,
         vad=options.vad,
+        use_blas=options.blas,
     )
 
 

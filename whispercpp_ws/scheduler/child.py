@@ -56,7 +56,8 @@ decode on two threads took up to 13 s, instead of 0.4, beside one other busy pro
 Threads that sleep at once need 0.72 s for a window of 8 s, these 0.55; beside one busy
 process 1.0 and 1.3. "active" is for libgomp, which else bounds spinning by 100 rounds
 once the lanes together have more threads than there are cores: as slow as sleeping.
-numpy's BLAS, of which nothing is used, starts no threads, which forks would lose."""
+numpy's BLAS starts no threads, which forks would lose and which spin for longer: who
+has a product computed on several threads gives each a part of it."""
 
 CRASHES = frozenset(
     getattr(signal, name)

@@ -80,6 +80,7 @@ def load(spec: HostSpec) -> Engine:
         lanes=spec.lanes,
         word_times=spec.word_times,
         vad=Path(spec.vad_path) if spec.vad_path else None,
+        blas=spec.blas,
     )
     return load_engine(spec.engine, Path(spec.path), options)
 

@@ -55,6 +55,8 @@ class HostSpec:
     word_times: bool = True
     vad_path: str = ""
     """File of the voice detector; empty decodes every window."""
+    blas: bool = True
+    """Whether numpy's BLAS may compute large products, where it can."""
     warm_up: bool = True
     """Whether each lane decodes something before the host says that it is ready."""
 

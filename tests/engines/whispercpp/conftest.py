@@ -8,6 +8,7 @@ import pytest
 from tests.engines.whispercpp.fake_whisper import FakeWhisper
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
+from whispercpp_ws.engines.whispercpp.results import Model
 
 
 RequestMaker = Callable[..., DecodeRequest]
@@ -18,9 +19,15 @@ def lib() -> FakeWhisper:
     return FakeWhisper()
 
 
+def loaded(
+    lib: FakeWhisper, *, name: str = "fake", lanes: int = 1, aligned: bool = False
+) -> WhisperCppEngine:
+    return WhisperCppEngine(Model.of(lib, 1, aligned=aligned), name=name, lanes=lanes)
+
+
 @pytest.fixture
 def engine(lib: FakeWhisper) -> WhisperCppEngine:
-    return WhisperCppEngine(lib, 1, model="fake", lanes=1, aligned=False)
+    return loaded(lib, name="fake", lanes=1, aligned=False)
 
 
 @pytest.fixture

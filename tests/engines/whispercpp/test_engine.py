@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.whispercpp.conftest import window
+from tests.engines.whispercpp.conftest import loaded, window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper
 from whispercpp_ws.decoding import DecodeOptions, Samples
 from whispercpp_ws.engines.whispercpp import engine as engine_module
@@ -46,7 +46,7 @@ def test_only_languages_the_model_was_trained_on_are_known(
     vocabulary: int, count: int, last: str
 ) -> None:
     lib = FakeWhisper(vocabulary=vocabulary)
-    info = WhisperCppEngine(lib, 1, model="fake", lanes=3, aligned=False).info
+    info = loaded(lib, name="fake", lanes=3, aligned=False).info
     assert (len(info.languages), info.languages[-1]) == (count, last)
     assert (info.engine, info.model, info.lanes) == ("whisper.cpp 1.8.5", "fake", 3)
 

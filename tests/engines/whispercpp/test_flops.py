@@ -5,6 +5,7 @@ from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Sampl
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
 from whispercpp_ws.engines.whispercpp.flops import EncoderShape
 from whispercpp_ws.engines.whispercpp.model_file import ModelHeader
+from whispercpp_ws.engines.whispercpp.results import Model
 
 
 TINY = EncoderShape(mels=80, state=384, audio_layers=4, text_layers=4)
@@ -27,14 +28,9 @@ def test_the_shape_is_the_headers() -> None:
 
 
 def decoded_flops(second: Samples, language: str, vocabulary: int) -> float:
-    engine = WhisperCppEngine(
-        FakeWhisper(vocabulary=vocabulary),
-        1,
-        model="fake",
-        lanes=1,
-        aligned=False,
-        encoder=TINY,
-    )
+    lib = FakeWhisper(vocabulary=vocabulary)
+    model = Model.of(lib, 1, aligned=False, encoder=TINY)
+    engine = WhisperCppEngine(model, name="fake", lanes=1)
     options = DecodeOptions(language, audio_ctx=100)
     lane = engine.open_lane()
     return lane.decode(

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.engines.whispercpp.conftest import window
+from tests.engines.whispercpp.conftest import loaded, window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp import lane as lane_module
@@ -38,7 +38,7 @@ def test_an_aligned_decode_gives_the_times_of_the_tokens(
     lib: FakeWhisper, second: Samples
 ) -> None:
     lib.segments = [[(b" for", -0.1), (b" you", -0.1), (b",", -0.1), (b" ask", -0.1)]]
-    engine = WhisperCppEngine(lib, 1, model="fake", lanes=1, aligned=True)
+    engine = loaded(lib, name="fake", lanes=1, aligned=True)
     words = engine.open_lane().decode(window(second)).words
     ends = [(word.text, round(word.end_s, 2)) for word in words]
     assert ends == [("for", 0.2), ("you,", 0.4), ("ask", 0.8)]
@@ -152,7 +152,7 @@ def test_a_trap_is_refused_before_it_reaches_c(
 
 def test_an_english_model_refuses_other_languages(second: Samples) -> None:
     lib = FakeWhisper(vocabulary=51864)
-    lane = WhisperCppEngine(lib, 1, model="x.en", lanes=1, aligned=False).open_lane()
+    lane = loaded(lib, name="x.en", lanes=1, aligned=False).open_lane()
     with pytest.raises(RefusedInput, match='"auto" or one of en'):
         lane.decode(window(second, language="de"))
 
@@ -161,7 +161,7 @@ def test_auto_on_an_english_model_is_english_without_detection(
     second: Samples,
 ) -> None:
     lib = FakeWhisper(vocabulary=51864)
-    lane = WhisperCppEngine(lib, 1, model="x.en", lanes=1, aligned=False).open_lane()
+    lane = loaded(lib, name="x.en", lanes=1, aligned=False).open_lane()
     assert lane.decode(window(second, language="auto")).language == "en"
     assert lane.detect_language(second) == ("en", 1.0)
     assert len(lib.decodes) == 1
@@ -400,7 +400,7 @@ def test_a_file_too_short_for_a_word_has_no_segments(
 def test_a_file_is_refused_where_alignment_could_abort(
     lib: FakeWhisper, second: Samples
 ) -> None:
-    engine = WhisperCppEngine(lib, 1, model="fake", lanes=1, aligned=True)
+    engine = loaded(lib, name="fake", lanes=1, aligned=True)
     with pytest.raises(RefusedInput, match="word_times=False"):
         engine.open_lane().transcribe(second, DecodeOptions(), ignore)
 

@@ -24,6 +24,7 @@ from whispercpp_ws.engines.whispercpp.structs import (
     VAD_CONTEXT_DEFAULTS,
     AbortCallback,
     ContextParams,
+    EncoderBeginCallback,
     FullParams,
     LogCallback,
     LogitsFilterCallback,
@@ -264,6 +265,16 @@ def token_array(tokens: Sequence[int]) -> ctypes.Array[c_int32]:
 def on_new_segment(callback: Callable[[], None]) -> Any:
     """Wrap a function to be called after each segment; it must not raise."""
     return NewSegmentCallback(lambda _ctx, _state, _count, _user: callback())
+
+
+def on_encode(callback: Callable[[], None]) -> Any:
+    """Wrap a function to be called before each encode; it must not raise."""
+
+    def begin(_ctx: int, _state: int, _user: int) -> bool:
+        callback()
+        return True
+
+    return EncoderBeginCallback(begin)
 
 
 def on_poll(callback: Callable[[], bool]) -> Any:

@@ -15,6 +15,8 @@ class DeviceType(IntEnum):
     GPU = 1
     IGPU = 2
     ACCELERATOR = 3
+    META = 4
+    """Several as one. So says `blas` of its device while it is offered to nobody."""
 
 
 GPUS = frozenset({DeviceType.GPU, DeviceType.IGPU})
@@ -47,7 +49,8 @@ def devices() -> Iterator[Device]:
 
 def only_processors() -> bool:
     """Tell whether models can only be on the processor."""
-    return {device.type for device in devices()} <= {DeviceType.CPU}
+    types = {device.type for device in devices()}
+    return types <= {DeviceType.CPU, DeviceType.META}
 
 
 def gpu_name() -> str | None:

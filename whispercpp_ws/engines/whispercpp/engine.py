@@ -8,45 +8,32 @@ from pathlib import Path
 from whispercpp_ws.engines.base import EngineInfo
 from whispercpp_ws.engines.whispercpp.alignment import AlignmentPreset, preset_for
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper, load_binding
+from whispercpp_ws.engines.whispercpp.blas import blas, unusable
 from whispercpp_ws.engines.whispercpp.devices import gpu_name, only_processors
-from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
+from whispercpp_ws.engines.whispercpp.flops import EncoderShape
 from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
 from whispercpp_ws.engines.whispercpp.model_file import read_layout
 from whispercpp_ws.engines.whispercpp.results import Model
 from whispercpp_ws.engines.whispercpp.structs import AlignmentHeads, ContextParams
-from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import BadModelFile, RefusedInput
 
 
 logger = logging.getLogger(__name__)
 
-_ENGLISH_VOCABULARY = 51_864
-_TOKENS_BESIDE_LANGUAGES = 51_766
-"""n_vocab of a multilingual model less the number of its languages."""
-
 
 class WhisperCppEngine:
     """The weights of one model; lanes decode on them side by side."""
 
     def __init__(
-        self,
-        lib: LibWhisper,
-        context: int,
-        *,
-        model: str,
-        lanes: int,
-        aligned: bool,
-        encoder: EncoderShape = UNKNOWN_SHAPE,
-        vad: Path | None = None,
+        self, model: Model, *, name: str, lanes: int, vad: Path | None = None
     ) -> None:
-        languages = _languages(lib, context)
-        tokenizer = Tokenizer(lib, context)
+        """Own a loaded model, which is freed by `close`; see `load`."""
         self._info = EngineInfo(
-            f"whisper.cpp {WHISPER_VERSION}", model, languages, lanes
+            f"whisper.cpp {WHISPER_VERSION}", name, model.languages, lanes
         )
-        self._model = Model(lib, context, tokenizer, languages, aligned, encoder)
+        self._model = model
         self._vad = vad
         self._lock = threading.Lock()
         self._open_lanes = 0
@@ -62,6 +49,7 @@ class WhisperCppEngine:
         word_times: bool = True,
         vad: Path | None = None,
         use_gpu: bool = True,
+        use_blas: bool = True,
     ) -> "WhisperCppEngine":
         """
         Load a ggml model file.
@@ -74,6 +62,7 @@ class WhisperCppEngine:
                 False for `transcribe`.
             vad: the Silero file; windows without speech are then not decoded.
             use_gpu: use a GPU if the installed libwhisper was built for one.
+            use_blas: let numpy's BLAS compute large products, where it can.
 
         Raises:
             BadModelFile: the file is not a sound ggml Whisper model.
@@ -88,16 +77,17 @@ class WhisperCppEngine:
             raise BadModelFile(f"{path}: libwhisper refuses it: {lib.last_error}")
         device = gpu_name() if use_gpu else None
         logger.info("%s runs on %s", model, device or "the processor")
-        aligned = preset is not None
-        return cls(
+        reason = unusable() if use_blas else "it is switched off"
+        if reason:
+            logger.info("numpy's BLAS is not used: %s", reason)
+        loaded = Model.of(
             lib,
             context,
-            model=model,
-            lanes=lanes,
-            aligned=aligned,
+            aligned=preset is not None,
             encoder=EncoderShape.of(header),
-            vad=vad,
+            blas=None if reason else blas(),
         )
+        return cls(loaded, name=model, lanes=lanes, vad=vad)
 
     @property
     def info(self) -> EngineInfo:
@@ -160,10 +150,3 @@ def context_params(
     params.dtw_aheads = AlignmentHeads(0, None)
     params.dtw_mem_size = preset.memory_bytes if preset else 0
     return params
-
-
-def _languages(lib: LibWhisper, context: int) -> tuple[str, ...]:
-    vocabulary = lib.vocabulary_size(context)
-    if vocabulary <= _ENGLISH_VOCABULARY:
-        return ("en",)
-    return tuple(lib.language_codes()[: vocabulary - _TOKENS_BESIDE_LANGUAGES])

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from whispercpp_ws.decoding import (
 )
 from whispercpp_ws.engines.base import Cancelled, never_cancelled
 from whispercpp_ws.engines.whispercpp.binding import (
+    on_encode,
     on_logits,
     on_new_segment,
     on_poll,
@@ -242,7 +243,9 @@ class WhisperCppLane:
         check_max_tokens(options.max_tokens)
 
     def _new_state(self) -> int:
-        state = self._model.lib.init_state(self._model.context)
+        blas = self._model.blas
+        with blas.offered() if blas else nullcontext():
+            state = self._model.lib.init_state(self._model.context)
         if not state:
             raise EngineError(
                 f"no memory for one more lane ({self._model.lib.last_error}); "
@@ -262,6 +265,8 @@ class WhisperCppLane:
     def _run(self, params: FullParams, samples: Samples) -> None:
         if not self._state:
             self._state = self._new_state()
+        if self._model.blas:
+            params.encoder_begin_callback = on_encode(self._model.blas.expect_encode)
         code = self._model.lib.full(self._model.context, self._state, params, samples)
         if code == STATE_FREED:
             self._state = 0
@@ -314,6 +319,8 @@ class WhisperCppLane:
         if len(known) == 1 or len(samples) < MIN_WINDOW_SAMPLES:
             return known[0], 1.0 / len(known)
         self._load_mel(samples, audio_ctx)
+        if self._model.blas:
+            self._model.blas.expect_encode()
         probabilities = self._model.lib.language_probabilities(
             self._model.context, self._state
         )

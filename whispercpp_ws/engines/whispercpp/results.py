@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper
+from whispercpp_ws.engines.whispercpp.blas import Blas
 from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
 from whispercpp_ws.engines.whispercpp.structs import TokenData
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
@@ -21,6 +22,10 @@ from whispercpp_ws.transcript import Hypothesis, Segment, Word, join_words
 _TICK_S = 0.01
 """Unit of libwhisper's times."""
 
+_ENGLISH_VOCABULARY = 51_864
+_TOKENS_BESIDE_LANGUAGES = 51_766
+"""n_vocab of a multilingual model less the number of its languages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -34,6 +39,24 @@ class Model:
     aligned: bool
     """Whether decodes give word end times (DTW)."""
     encoder: EncoderShape = UNKNOWN_SHAPE
+    blas: Blas | None = None
+    """What computes the large products of encodes, if not libwhisper's own kernels."""
+
+    @classmethod
+    def of(
+        cls,
+        lib: LibWhisper,
+        context: int,
+        *,
+        aligned: bool,
+        encoder: EncoderShape = UNKNOWN_SHAPE,
+        blas: Blas | None = None,
+    ) -> "Model":
+        """Describe a loaded context."""
+        languages = _languages(lib, context)
+        return cls(
+            lib, context, Tokenizer(lib, context), languages, aligned, encoder, blas
+        )
 
 
 def read_hypothesis(
@@ -114,3 +137,10 @@ def _segment(model: Model, state: int, index: int) -> Segment:
     )
     words = in_order(words_from_pieces(pieces), end_s)
     return Segment(join_words(words), start_s, end_s, words)
+
+
+def _languages(lib: LibWhisper, context: int) -> tuple[str, ...]:
+    vocabulary = lib.vocabulary_size(context)
+    if vocabulary <= _ENGLISH_VOCABULARY:
+        return ("en",)
+    return tuple(lib.language_codes()[: vocabulary - _TOKENS_BESIDE_LANGUAGES])
