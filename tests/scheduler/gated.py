@@ -6,6 +6,7 @@ import numpy as np
 
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority
 from whispercpp_ws.engines.base import EngineInfo
+from whispercpp_ws.scheduler.scheduler import Scheduler
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -57,3 +58,12 @@ async def settle() -> None:
     """Let every task run as far as it can."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def ask(
+    scheduler: Scheduler, session_id: str, wanted: DecodeRequest
+) -> asyncio.Task[Hypothesis]:
+    """Ask for a decode, and return once it is started or waits."""
+    task = asyncio.create_task(scheduler.decode(session_id, wanted))
+    await settle()
+    return task
