@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.engines.whispercpp.test_products import Graph, floats
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp import blas as blas_module
 from whispercpp_ws.engines.whispercpp.blas import (
-    GRAPHS_OF_AN_ENCODE,
     SET_THREADS,
     Blas,
     numpys_blas,
@@ -37,7 +37,7 @@ from whispercpp_ws.engines.whispercpp.ggml_structs import (
     SupportsOp,
     Tensor,
 )
-from whispercpp_ws.engines.whispercpp.products import Multiplier
+from whispercpp_ws.engines.whispercpp.products import VOCABULARY, Multiplier
 from whispercpp_ws.transcript import Hypothesis
 
 
@@ -142,12 +142,36 @@ def test_products_are_taken_from_before_an_encode_until_its_last_graph(
     assert not caller.takes(node)
     for _ in range(2):
         caller.blas.expect_encode()
-        for _ in range(GRAPHS_OF_AN_ENCODE):
+        for _ in ("convolutions", "encoder", "keys"):
             assert caller.takes(node)
             caller.set_threads(backend, 1)
         assert not caller.takes(node)
         caller.set_threads(backend, 1)
         assert not caller.takes(node)
+
+
+def scores(graph: Graph) -> tuple[Tensor, NDArray[np.float32]]:
+    """Make the node of all tokens' scores for each of three tokens."""
+    table = graph.tensor(np.zeros((VOCABULARY, 1), np.float32))
+    return graph.product(table, graph.tensor(floats(3, 1)))
+
+
+def test_scores_that_nobody_reads_are_left_out_of_an_alignment(
+    caller: Caller, graph: Graph
+) -> None:
+    unread, into = scores(graph)
+    node, _ = graph.product(graph.packed(floats(64, 64)), graph.tensor(floats(64, 64)))
+    backend = caller.backend()
+    caller.blas.expect_encode()
+    assert not caller.takes(unread)
+    caller.blas.expect_alignment()
+    assert [caller.takes(unread), caller.takes(node)] == [True, False]
+    caller.set_threads(backend, 1)
+    assert not caller.takes(unread)
+    caller.ggml.graph = [unread]
+    assert caller.compute(backend) == SUCCESS
+    assert np.isnan(into[0, 0, :-1]).all()
+    assert not into[0, 0, -1].any()
 
 
 def test_the_encode_of_another_lane_changes_nothing(
@@ -160,7 +184,7 @@ def test_the_encode_of_another_lane_changes_nothing(
     def another() -> list[bool]:
         without = caller.takes(node)
         caller.blas.expect_encode()
-        for _ in range(GRAPHS_OF_AN_ENCODE):
+        for _ in ("convolutions", "encoder", "keys"):
             caller.set_threads(backend, 1)
         return [without, caller.takes(node)]
 
@@ -293,8 +317,9 @@ def test_words_are_those_that_ggmls_own_kernels_give(
 
     monkeypatch.setattr(Multiplier, "multiply", counted)
     with_blas = heard(tiny_en_model, jfk, use_blas=True)
-    # 8 in each of the 4 layers of the encoder, and 2 for each of the decoder's.
-    assert computed == [2] * 40
+    # Two convolutions, 8 in each of the 4 layers of the encoder, and 2 for each of the
+    # decoder's.
+    assert computed == [2] * 42
     assert with_blas.text == without.text
     assert [word.end_s for word in with_blas.words] == pytest.approx(
         [word.end_s for word in without.words], abs=0.1

@@ -29,6 +29,7 @@ def decode(wanted: Sequence[int], behind: dict[int, float]) -> tuple[list[int], 
         tokens = (TokenData * len(said))(*(TokenData(id=one) for one in said))
         stop.filter(tokens, ctypes.cast(logits, ctypes.POINTER(ctypes.c_float)))
         best = max(range(END + 1), key=lambda one: logits[one])
+        assert stop.is_over is (best == END)
         if best == END:
             break
         said.append(best)

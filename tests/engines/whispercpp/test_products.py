@@ -125,6 +125,15 @@ def test_the_number_of_threads_does_not_change_a_bit(graph: Graph) -> None:
     assert results == [results[0]] * 4
 
 
+def test_kernels_of_convolutions_are_half_floats_on_both_sides(graph: Graph) -> None:
+    frames, kernels = floats(90, 240), floats(64, 240)
+    left, right = frames.astype(np.float16), kernels.astype(np.float16)
+    node, into = graph.product(graph.tensor(left, F16), graph.tensor(right, F16))
+    assert is_product(node, graph.types)
+    multiplied(graph, node, 2)
+    assert into[0, 0] == pytest.approx(kernels @ frames.T, abs=0.1)
+
+
 def test_memory_for_unpacked_weights_is_made_once(graph: Graph) -> None:
     multiplier = Multiplier(graph.types)
     small, large = floats(64, 64), floats(128, 64)
@@ -159,7 +168,7 @@ def set_to(values: "ctypes.Array[ctypes.c_int64]", index: int, value: int) -> No
         lambda _graph, _node, left, _right: set_to(left.ne, 2, 2),
         lambda _graph, _node, left, _right: set_to(left.ne, 3, 2),
         lambda _graph, _node, left, _right: set_to(left.ne, 1, 1 << 20),
-        lambda _graph, _node, _left, right: setattr(right, "type", F16),
+        lambda _graph, _node, _left, right: setattr(right, "type", Q8_0),
         lambda _graph, _node, _left, right: set_to(right.nb, 0, 8),
     ],
     ids=[
@@ -171,7 +180,7 @@ def set_to(values: "ctypes.Array[ctypes.c_int64]", index: int, value: int) -> No
         "one matrix for several",
         "four dimensions",
         "more weights than are unpacked at once",
-        "half floats to multiply with",
+        "blocks to multiply with",
         "gaps between numbers",
     ],
 )

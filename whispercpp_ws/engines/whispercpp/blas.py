@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import c_void_p
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,12 @@ from whispercpp_ws.engines.whispercpp.ggml_structs import (
     Tensor,
     TypeOf,
 )
-from whispercpp_ws.engines.whispercpp.products import Multiplier, is_product
+from whispercpp_ws.engines.whispercpp.products import (
+    Multiplier,
+    clear,
+    is_product,
+    is_unread,
+)
 
 
 if TYPE_CHECKING:
@@ -65,16 +71,27 @@ FAST = ("openblas", "mkl", "blis", "flexiblas", "accelerate")
 """Parts of the names that numpy gives to its BLAS. Without one it multiplies with loops
 of its own, many times slower than ggml."""
 
-GRAPHS_OF_AN_ENCODE = 3
-"""The convolutions, the encoder, and the keys and values that decoder steps look at:
-libwhisper says before each how many threads shall compute it."""
-
 SET_THREADS = b"ggml_backend_set_n_threads"
 
 logger = logging.getLogger(__name__)
 
 _NAME = ctypes.create_string_buffer(b"numpy")
 _GUID = (ctypes.c_uint8 * 16)(*b"whispercpp-ws/np")
+
+
+class Graph(Enum):
+    """What libwhisper makes a graph for that this device is asked about."""
+
+    CONVOLUTIONS = auto()
+    ENCODER = auto()
+    KEYS = auto()
+    """And values, that decoder steps look at."""
+    ALIGNMENT = auto()
+
+
+NEXT = {Graph.CONVOLUTIONS: Graph.ENCODER, Graph.ENCODER: Graph.KEYS}
+"""What is made behind a graph: libwhisper asks for the nodes of one, says how many
+threads shall compute it, and computes it, before it makes another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +110,8 @@ class Blas:
         self._members: dict[int, _Member] = {}
         self._is_offered = False
         self._lock = threading.Lock()
-        self._graphs_left: dict[int, int] = {}
-        """Of the encode that a thread prepares, by its number."""
+        self._expected: dict[int, Graph] = {}
+        """What each thread prepares, by its number; nothing else is looked at."""
         self._asks = SupportsOp(self._supports)
         self._sets_threads = SetThreads(self._set_threads)
         self._registry = Registry(BACKEND_API, self._registry_interface())
@@ -121,9 +138,15 @@ class Blas:
 
     def expect_encode(self) -> None:
         """Take products of this thread's next encode; to be called before each one."""
-        with self._lock:
-            self._graphs_left[threading.get_ident()] = GRAPHS_OF_AN_ENCODE
-            self._device.interface.supports_op = _address(self._asks)
+        self._expect(Graph.CONVOLUTIONS)
+
+    def expect_alignment(self) -> None:
+        """
+        Leave out what nobody reads of this thread's next graph, which aligns a text.
+
+        Its other products have as few rows as the text has tokens.
+        """
+        self._expect(Graph.ALIGNMENT)
 
     def _registry_interface(self) -> RegistryInterface:
         return RegistryInterface(
@@ -176,18 +199,26 @@ class Blas:
         with self._lock:
             self._count_graph(threading.get_ident())
 
+    def _expect(self, graph: Graph) -> None:
+        with self._lock:
+            self._expected[threading.get_ident()] = graph
+            self._device.interface.supports_op = _address(self._asks)
+
     def _count_graph(self, thread: int) -> None:
-        left = self._graphs_left.pop(thread, 0)
-        if left > 1:
-            self._graphs_left[thread] = left - 1
-        if not self._graphs_left:
+        computed = self._expected.pop(thread, None)
+        if computed in NEXT:
+            self._expected[thread] = NEXT[computed]
+        if not self._expected:
             self._device.interface.supports_op = self._ggml.no
 
     def _supports(self, _device: int, node: int) -> bool:
-        if threading.get_ident() not in self._graphs_left:
+        expected = self._expected.get(threading.get_ident())
+        if expected is None:
             return False
         tensor = Tensor.from_address(node)
-        if tensor.op != MUL_MAT or not is_product(tensor, self._ggml.type):
+        if expected is Graph.ALIGNMENT:
+            return is_unread(tensor)
+        if not is_product(tensor, self._ggml.type):
             return False
         return self._ggml.is_plain(Tensor.from_address(tensor.src[0]))
 
@@ -196,7 +227,9 @@ class Blas:
         # The outermost frame: C calls it, and would go on after an exception.
         try:
             for node in self._ggml.nodes(graph):
-                if node.op == MUL_MAT and node.flags & COMPUTE:
+                if is_unread(node):
+                    clear(node)
+                elif node.op == MUL_MAT and node.flags & COMPUTE:
                     multiply(node)
         except Exception:
             logger.exception("a product of matrices failed")

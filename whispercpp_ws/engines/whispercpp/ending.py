@@ -28,6 +28,8 @@ class RepeatStop:
     def __init__(self, end_of_text: int) -> None:
         self.text_tokens: int | None = None
         """Tokens before the copy; None when there was none."""
+        self.is_over = False
+        """Whether the next token is the end of the text."""
         self._end_of_text = end_of_text
         self._possible_ends: list[int] = []
 
@@ -42,6 +44,7 @@ class RepeatStop:
         self.text_tokens = next(copied, None)
         if self.text_tokens is not None:
             scores[-1] = best + CLOSE
+        self.is_over = bool(scores[-1] > best)
 
 
 def copies(said: Sequence[int], end: int) -> bool:

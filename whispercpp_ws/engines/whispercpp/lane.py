@@ -3,10 +3,11 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from whispercpp_ws.engines.whispercpp.results import (
     read_segments,
 )
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
-from whispercpp_ws.engines.whispercpp.structs import FullParams
+from whispercpp_ws.engines.whispercpp.structs import FullParams, TokenData
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
 from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
@@ -226,7 +227,7 @@ class WhisperCppLane:
         )
         params.n_threads = request.threads
         stop = RepeatStop(self._model.tokenizer.end_of_text)
-        params.logits_filter_callback = on_logits(stop.filter)
+        params.logits_filter_callback = on_logits(self._filter(stop))
         meter.note_encode(options.audio_ctx)
         self._run_while_wanted(params, samples, is_cancelled)
         return read_hypothesis(
@@ -236,6 +237,18 @@ class WhisperCppLane:
             language=(language, probability),
             text_tokens=stop.text_tokens,
         )
+
+    def _filter(self, stop: RepeatStop) -> Callable[[Iterable[TokenData], Any], None]:
+        blas = self._model.blas if self._model.aligned else None
+        if blas is None:
+            return stop.filter
+
+        def filter_logits(tokens: Iterable[TokenData], logits: Any) -> None:
+            stop.filter(tokens, logits)
+            if stop.is_over:
+                blas.expect_alignment()
+
+        return filter_logits
 
     def _check_options(self, options: DecodeOptions) -> None:
         for language in (options.language, *options.candidates):

@@ -40,6 +40,8 @@ MAX_WEIGHTS = 8 << 20
 """Numbers unpacked at once, 32 MB of floats: the largest matrix of large-v3's encoder
 has 6.6 million. The table of all tokens has 27 in base, and is not multiplied here."""
 
+VOCABULARY = 51_864
+"""Tokens of English-only models; others have a few more."""
 FLOAT_BYTES = 4
 
 Floats = NDArray[np.float32]
@@ -63,10 +65,24 @@ def is_product(tensor: Tensor, types: TypeTable) -> bool:
         and prod(left.ne) <= MAX_WEIGHTS
         # ggml may multiply one matrix with several; Whisper's graphs do not.
         and (left.ne[2], left.ne[3]) == (right.ne[2], 1)
-        and right.type == F32
-        and right.nb[0] == FLOAT_BYTES
+        and _is_multiplied_by(right, types)
         and _is_unpackable(left, types)
     )
+
+
+def is_unread(tensor: Tensor) -> bool:
+    """
+    Tell whether a tensor is the scores of all tokens for each token of a text.
+
+    libwhisper aligns a text with the audio by decoding it once more, and looks at what
+    each token attended to; the scores, half of the work, it computes for nothing.
+    """
+    return bool(tensor.op == MUL_MAT and tensor.ne[0] >= VOCABULARY)
+
+
+def clear(scores: Tensor) -> None:
+    """Give a tensor for which `is_unread` holds a value where libwhisper copies it."""
+    _array(scores)[0, 0, -1] = 0.0
 
 
 class Multiplier:
@@ -75,13 +91,14 @@ class Multiplier:
     def __init__(self, types: TypeTable) -> None:
         self.threads = 1
         self._types = types
-        self._unpacked = np.empty(0, np.float32)
+        self._left = np.empty(0, np.float32)
+        self._right = np.empty(0, np.float32)
         self._pool: ThreadPoolExecutor | None = None
 
     @property
     def unpacked_bytes(self) -> int:
-        """Memory it keeps, at most 4 * MAX_WEIGHTS."""
-        return self._unpacked.nbytes
+        """Memory it keeps, at most 8 * MAX_WEIGHTS."""
+        return self._left.nbytes + self._right.nbytes
 
     def multiply(self, product: Tensor) -> None:
         """Compute a tensor for which `is_product` holds."""
@@ -89,7 +106,8 @@ class Multiplier:
         if left.ne[2] > 1:
             self._multiply_heads(left, _array(right), _array(product))
         else:
-            self._multiply_rows(left, _array(right)[0, 0], _array(product)[0, 0])
+            rows = self._rows_of(right)
+            self._multiply_rows(left, rows, _array(product)[0, 0])
 
     def close(self) -> None:
         """End the threads."""
@@ -108,7 +126,8 @@ class Multiplier:
     def _multiply_rows(self, left: Tensor, right: Floats, out: Floats) -> None:
         """Multiply two matrices; each thread unpacks some tiles of the left one."""
         columns, count = left.ne[0], left.ne[1]
-        scratch = self._scratch(columns * count).reshape(count, columns)
+        self._left = at_least(self._left, columns * count)
+        scratch = self._left[: columns * count].reshape(count, columns)
 
         def multiply(tiles: slice) -> None:
             for tile in range(tiles.start, tiles.stop):
@@ -127,12 +146,25 @@ class Multiplier:
         for future in futures:
             future.result()
 
+    def _rows_of(self, right: Tensor) -> Floats:
+        """Return a matrix of floats or of half ones: the kernels of convolutions."""
+        rows: Floats
+        if right.type == F32:
+            rows = _array(right)[0, 0]
+            return rows
+        columns, count = right.ne[0], right.ne[1]
+        self._right = at_least(self._right, columns * count)
+        rows = self._right[: columns * count].reshape(count, columns)
+        self._unpack(right, slice(0, count), rows)
+        return rows
+
     def _floats(self, tensor: Tensor) -> Floats:
         """Return a tensor of floats or of half ones, which may be permuted."""
         if tensor.type == F32:
             return _array(tensor)
-        scratch = self._scratch(prod(tensor.ne))
-        self._traits(tensor).unpack(tensor.data, scratch.ctypes.data, len(scratch))
+        size = prod(tensor.ne)
+        self._left = scratch = at_least(self._left, size)
+        self._traits(tensor).unpack(tensor.data, scratch.ctypes.data, size)
         # Half as long as a float each, and without gaps: only the strides differ.
         strides = tuple(2 * stride for stride in tensor.nb)
         return np.ndarray(tuple(tensor.ne)[::-1], np.float32, scratch, 0, strides[::-1])
@@ -149,11 +181,11 @@ class Multiplier:
         assert traits is not None, "is_product holds"
         return traits
 
-    def _scratch(self, size: int) -> Floats:
-        """Return memory for so many floats, the same each time: pages are made once."""
-        if len(self._unpacked) < size:
-            self._unpacked = np.empty(size, np.float32)
-        return self._unpacked[:size]
+
+def at_least(memory: Floats, size: int) -> Floats:
+    """Return memory for so many floats, the same while it is enough: pages are made
+    only once."""
+    return memory if len(memory) >= size else np.empty(size, np.float32)
 
 
 def shares(count: int, threads: int) -> list[slice]:
@@ -165,6 +197,12 @@ def shares(count: int, threads: int) -> list[slice]:
 def _factors(product: Tensor) -> tuple[Tensor, Tensor]:
     left, right = product.src[0], product.src[1]
     return Tensor.from_address(left), Tensor.from_address(right)
+
+
+def _is_multiplied_by(right: Tensor, types: TypeTable) -> bool:
+    if right.type == F32:
+        return bool(right.nb[0] == FLOAT_BYTES)
+    return right.type == F16 and right.ne[2] == 1 and _is_unpackable(right, types)
 
 
 def _is_unpackable(tensor: Tensor, types: TypeTable) -> bool:
