@@ -102,9 +102,9 @@ class FakeWhisper(LibWhisper):
     def init_vad(self, path: bytes, params: VadContextParams) -> int:
         return self.context
 
-    def vad_probability(self, vad: int, samples: Samples) -> float:
+    def vad_probabilities(self, vad: int, samples: Samples) -> list[float]:
         self.during()
-        return self.vad_speech
+        return [self.vad_speech] * (len(samples) // 512)
 
     def reset_vad(self, vad: int) -> None:
         self.freed.append(-vad)

@@ -26,8 +26,10 @@ def silero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lib: FakeWhisper) ->
     return path
 
 
-def test_a_window_has_a_probability(silero: Path) -> None:
-    assert SileroVad.load(silero).probability(zeros(512)) == 0.5
+def test_each_window_has_a_probability(silero: Path) -> None:
+    vad = SileroVad.load(silero)
+    assert vad.probabilities(zeros(512)) == [0.5]
+    assert vad.probabilities(zeros(8 * 512)) == [0.5] * 8
 
 
 def test_a_new_detector_starts_without_memory(silero: Path, lib: FakeWhisper) -> None:
@@ -56,10 +58,10 @@ def test_a_reset_forgets_the_stream(silero: Path, lib: FakeWhisper) -> None:
     assert lib.freed == [-1, -1]
 
 
-@pytest.mark.parametrize("count", [0, 1, 511, 513, 1024])
+@pytest.mark.parametrize("count", [0, 1, 511, 513, 9 * 512])
 def test_other_lengths_are_refused(silero: Path, count: int) -> None:
-    with pytest.raises(RefusedInput, match="512"):
-        SileroVad.load(silero).probability(zeros(count))
+    with pytest.raises(RefusedInput, match=r"512|4096"):
+        SileroVad.load(silero).probabilities(zeros(count))
 
 
 def test_a_closed_detector_is_refused(silero: Path, lib: FakeWhisper) -> None:
@@ -67,7 +69,7 @@ def test_a_closed_detector_is_refused(silero: Path, lib: FakeWhisper) -> None:
     vad.close()
     vad.close()
     with pytest.raises(RefusedInput, match="closed"):
-        vad.probability(zeros(512))
+        vad.probabilities(zeros(512))
     assert lib.freed == [-1, 1]
 
 
@@ -75,7 +77,7 @@ def test_a_busy_detector_is_refused(silero: Path, lib: FakeWhisper) -> None:
     vad = SileroVad.load(silero)
     lib.during = vad.reset
     with pytest.raises(RefusedInput, match="one thread"):
-        vad.probability(zeros(512))
+        vad.probabilities(zeros(512))
 
 
 def test_any_other_file_is_refused(silero: Path) -> None:
@@ -102,10 +104,11 @@ def test_the_real_detector_hears_speech_and_not_silence(
     vad = SileroVad.load(silero_model)
     speech = np.frombuffer(jfk_pcm[: 512 * 2 * 60], "<i2").astype(np.float32)
     windows = list((speech / np.float32(32768)).reshape(-1, 512))
-    heard = [vad.probability(window) for window in windows]
+    heard = [vad.probabilities(window)[0] for window in windows]
     assert max(heard) > 0.9
     vad.reset()
-    assert [vad.probability(window) for window in windows] == heard
+    batches = [np.concatenate(windows[at : at + 8]) for at in range(0, 60, 8)]
+    assert [one for batch in batches for one in vad.probabilities(batch)] == heard
     vad.reset()
-    assert max(vad.probability(zeros(512)) for _ in range(30)) < 0.2
+    assert max(vad.probabilities(zeros(512))[0] for _ in range(30)) < 0.2
     vad.close()

@@ -215,11 +215,12 @@ class LibWhisper:
         handle = self._c.whisper_vad_init_from_file_with_params(path, params)
         return int(handle or 0)
 
-    def vad_probability(self, vad: int, samples: Samples) -> float:
-        """Continue a stream with one 512-sample window; returns its probability."""
+    def vad_probabilities(self, vad: int, samples: Samples) -> list[float]:
+        """Continue a stream with 512-sample windows; returns one for each."""
         pointer = samples.ctypes.data_as(_Floats)
         self._c.whisper_vad_detect_speech_no_reset(vad, pointer, len(samples))
-        return float(self._c.whisper_vad_probs(vad)[0])
+        count = self._c.whisper_vad_n_probs(vad)
+        return [float(one) for one in self._c.whisper_vad_probs(vad)[:count]]
 
     def reset_vad(self, vad: int) -> None:
         """Forget the stream so far."""

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from math import ceil
 from pathlib import Path
 
@@ -20,6 +20,10 @@ from whispercpp_ws.errors import BadModelFile, RefusedInput
 WINDOW_SAMPLES = 512
 """32 ms; libwhisper pads a shorter window with zeros and counts it as a whole one."""
 
+BATCH_WINDOWS = 8
+"""Given to libwhisper at once: each call makes a graph. 2.4 s of speech took 25 ms
+window by window, 13 by 8 at a time or all at once, with the same result."""
+
 SPEECH_PROBABILITY = 0.5
 """Silero's own threshold."""
 
@@ -33,7 +37,7 @@ file is given to it."""
 
 
 class SileroVad:
-    """A voice detector with memory of its stream; 0.2 ms per window."""
+    """A voice detector with memory of its stream."""
 
     def __init__(self, lib: LibWhisper, handle: int) -> None:
         self._lib = lib
@@ -61,33 +65,36 @@ class SileroVad:
         lib.reset_vad(handle)
         return cls(lib, handle)
 
-    def probability(self, samples: Samples) -> float:
+    def probabilities(self, samples: Samples) -> list[float]:
         """
-        Return how likely the next 512 samples of the stream are speech, 0 to 1.
+        Return how likely each next 512 samples of the stream are speech, 0 to 1.
 
         Raises:
-            RefusedInput: not 512 finite, contiguous float32 samples.
+            RefusedInput: not some times 512 finite, contiguous float32 samples, or
+                more than `BATCH_WINDOWS` times as many.
         """
         with self._exclusive():
-            check_samples(samples, longest=WINDOW_SAMPLES)
-            if len(samples) != WINDOW_SAMPLES:
+            check_samples(samples, longest=BATCH_WINDOWS * WINDOW_SAMPLES)
+            if not len(samples) or len(samples) % WINDOW_SAMPLES:
                 raise RefusedInput(
-                    f"samples: expected {WINDOW_SAMPLES}, got {len(samples)}; "
-                    "keep the rest for the next call",
+                    f"samples: expected some times {WINDOW_SAMPLES}, got "
+                    f"{len(samples)}; keep the rest for the next call",
                     field="samples",
                 )
-            return self._lib.vad_probability(self._handle, samples)
+            return self._lib.vad_probabilities(self._handle, samples)
 
     def speech_s(self, samples: Samples) -> float:
         """
         Return how many seconds of a recording are speech; forgets the stream.
 
-        Counts up to `ENOUGH_SPEECH_S`; takes 4 ms per second of what it hears.
+        Counts up to `ENOUGH_SPEECH_S`; takes 5 ms per second of what it hears.
         """
         self.reset()
         whole = np.append(samples, np.zeros(-len(samples) % WINDOW_SAMPLES, np.float32))
-        windows = whole.reshape(-1, WINDOW_SAMPLES)
-        spoken = (w for w in windows if self.probability(w) >= SPEECH_PROBABILITY)
+        size = BATCH_WINDOWS * WINDOW_SAMPLES
+        batches = (whole[at : at + size] for at in range(0, len(whole), size))
+        heard = chain.from_iterable(map(self.probabilities, batches))
+        spoken = (one for one in heard if one >= SPEECH_PROBABILITY)
         enough = ceil(ENOUGH_SPEECH_S * SAMPLE_RATE / WINDOW_SAMPLES)
         return len(list(islice(spoken, enough))) * WINDOW_SAMPLES / SAMPLE_RATE
 
