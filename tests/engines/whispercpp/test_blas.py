@@ -287,6 +287,19 @@ def test_it_is_used_where_it_was_found_to_be_faster(
     assert unusable() == reason
 
 
+def test_a_library_without_the_functions_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lacking(_ggml: Ggml) -> str | None:
+        raise AttributeError("undefined symbol: ggml_version")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(blas_module, "numpys_blas", lambda: "openblas")
+    monkeypatch.setattr(Ggml, "differs", lacking)
+    assert unusable() == "another ggml is loaded: undefined symbol: ggml_version"
+
+
 def test_numpy_tells_its_blas() -> None:
     assert numpys_blas()
 

@@ -7,8 +7,8 @@ a program registers. This one is to ggml what its own `ggml-blas.cpp` is: an acc
 beside the processor, in the same memory.
 
 ggml asks for each node of each graph whether a device can compute it. Calls into Python
-for the 330 nodes of a token's graph would take half a millisecond, so it is asked while
-an encode is prepared; else a function in C that always says no answers.
+for every node of a token's graph would make each token slower, so it is asked while an
+encode or an alignment is prepared; else a function in C answers, which always says no.
 """
 
 import ctypes
@@ -61,6 +61,7 @@ from whispercpp_ws.engines.whispercpp.products import (
     is_product,
     is_unread,
 )
+from whispercpp_ws.errors import LibraryNotFound
 
 
 if TYPE_CHECKING:
@@ -247,13 +248,16 @@ def unusable() -> str | None:
     name = numpys_blas()
     if not any(part in name.lower() for part in FAST):
         return f"numpy was built with {name or 'none'}"
-    return Ggml().differs()
+    try:
+        return Ggml().differs()
+    except (LibraryNotFound, AttributeError) as error:
+        return f"another ggml is loaded: {error}"
 
 
 def numpys_blas() -> str:
     """Return the name that numpy gives to its BLAS, such as "scipy-openblas"."""
-    built_with = np.show_config(mode="dicts")
-    return str(built_with["Build Dependencies"]["blas"]["name"])
+    built_with = np.show_config(mode="dicts").get("Build Dependencies", {})
+    return str(built_with.get("blas", {}).get("name", ""))
 
 
 @cache

@@ -34,8 +34,8 @@ MIN_COLUMNS = 32
 TILE_ROWS = 128
 """Of weights that are multiplied by one call of the BLAS. Its last bits depend on how
 large the matrices of a call are: with tiles as large as the number of threads has it,
-what is heard would depend on how many there happen to be. Whole matrices take 3 to 10 %
-less time, tiles of 256 as much as these."""
+what is heard would depend on how many there happen to be. Whole matrices take 4 to 12 %
+less time, tiles of 256 up to 5."""
 MAX_WEIGHTS = 8 << 20
 """Numbers unpacked at once, 32 MB of floats: the largest matrix of large-v3's encoder
 has 6.6 million. The table of all tokens has 27 in base, and is not multiplied here."""
