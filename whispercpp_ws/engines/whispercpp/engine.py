@@ -78,8 +78,7 @@ class WhisperCppEngine:
         device = gpu_name() if use_gpu else None
         logger.info("%s runs on %s", model, device or "the processor")
         reason = unusable() if use_blas else "it is switched off"
-        if reason:
-            logger.info("numpy's BLAS is not used: %s", reason)
+        logger.info("numpy's BLAS is %s", f"not used: {reason}" if reason else "used")
         loaded = Model.of(
             lib,
             context,
