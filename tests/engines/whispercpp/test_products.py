@@ -134,6 +134,17 @@ def test_kernels_of_convolutions_are_half_floats_on_both_sides(graph: Graph) -> 
     assert into[0, 0] == pytest.approx(kernels @ frames.T, abs=0.1)
 
 
+def test_half_floats_on_the_right_are_no_more_than_are_unpacked_at_once(
+    graph: Graph,
+) -> None:
+    left = graph.tensor(floats(64, 64).astype(np.float16), F16)
+    right = graph.tensor(floats(64, 64).astype(np.float16), F16)
+    node, _ = graph.product(left, right)
+    assert is_product(node, graph.types)
+    right.ne[1] = products.MAX_WEIGHTS // 64 + 1
+    assert not is_product(node, graph.types)
+
+
 def test_memory_for_unpacked_weights_is_made_once(graph: Graph) -> None:
     multiplier = Multiplier(graph.types)
     small, large = floats(64, 64), floats(128, 64)

@@ -202,7 +202,8 @@ def _factors(product: Tensor) -> tuple[Tensor, Tensor]:
 def _is_multiplied_by(right: Tensor, types: TypeTable) -> bool:
     if right.type == F32:
         return bool(right.nb[0] == FLOAT_BYTES)
-    return right.type == F16 and right.ne[2] == 1 and _is_unpackable(right, types)
+    is_matrix = right.type == F16 and right.ne[2] == 1
+    return is_matrix and prod(right.ne) <= MAX_WEIGHTS and _is_unpackable(right, types)
 
 
 def _is_unpackable(tensor: Tensor, types: TypeTable) -> bool:
