@@ -8,7 +8,9 @@ import pytest
 from tests.engines.whispercpp.fake_whisper import FakeWhisper
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
+from whispercpp_ws.engines.whispercpp.model_file import N_FFT
 from whispercpp_ws.engines.whispercpp.results import Model
+from whispercpp_ws.engines.whispercpp.spectrogram import Spectrograms
 
 
 RequestMaker = Callable[..., DecodeRequest]
@@ -22,7 +24,13 @@ def lib() -> FakeWhisper:
 def loaded(
     lib: FakeWhisper, *, name: str = "fake", lanes: int = 1, aligned: bool = False
 ) -> WhisperCppEngine:
-    return WhisperCppEngine(Model.of(lib, 1, aligned=aligned), name=name, lanes=lanes)
+    model = Model.of(lib, 1, spectrograms=spectrograms(), aligned=aligned)
+    return WhisperCppEngine(model, name=name, lanes=lanes)
+
+
+def spectrograms() -> Spectrograms:
+    """Make spectrograms of the two bands that a fake model has."""
+    return Spectrograms(np.ones((2, N_FFT), np.float32))
 
 
 @pytest.fixture

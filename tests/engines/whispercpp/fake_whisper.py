@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from whispercpp_ws.decoding import Samples
-from whispercpp_ws.engines.whispercpp.binding import LibWhisper
+from whispercpp_ws.engines.whispercpp.binding import LibWhisper, Spectrogram
 from whispercpp_ws.engines.whispercpp.structs import (
     ContextParams,
     FullParams,
@@ -26,6 +26,8 @@ class FakeWhisper(LibWhisper):
         self.trimmed = 0
         self.code = 0
         self.decodes: list[dict[str, object]] = []
+        self.heard: list[tuple[int, tuple[int, ...]]] = []
+        """States and the shapes of what they were given to hear."""
         self.during: Callable[[], None] = lambda: None
         self.segments: list[list[tuple[bytes, float]]] = [[(b" hi", -0.1)]]
         self.probabilities = [0.1] * 100
@@ -58,15 +60,19 @@ class FakeWhisper(LibWhisper):
         self.freed.append(state)
 
     def full(
-        self, context: int, state: int, params: FullParams, samples: Samples
+        self, context: int, state: int, params: FullParams, samples: Samples | None
     ) -> int:
         names = [field[0] for field in FullParams._fields_]
         noted = {name: getattr(params, name) for name in names}
         noted["prompt"] = params.prompt_tokens[: params.prompt_n_tokens]
         noted["state"] = state
+        noted["samples"] = None if samples is None else len(samples)
         self.decodes.append(noted)
         self.during()
         return self.code
+
+    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> None:
+        self.heard.append((state, spectrogram.shape))
 
     def segment_count(self, state: int) -> int:
         return len(self.segments)

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.engines.whispercpp.conftest import spectrograms
 from tests.engines.whispercpp.fake_whisper import FakeWhisper
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp.engine import WhisperCppEngine
@@ -29,7 +30,7 @@ def test_the_shape_is_the_headers() -> None:
 
 def decoded_flops(second: Samples, language: str, vocabulary: int) -> float:
     lib = FakeWhisper(vocabulary=vocabulary)
-    model = Model.of(lib, 1, aligned=False, encoder=TINY)
+    model = Model.of(lib, 1, spectrograms=spectrograms(), aligned=False, encoder=TINY)
     engine = WhisperCppEngine(model, name="fake", lanes=1)
     options = DecodeOptions(language, audio_ctx=100)
     lane = engine.open_lane()

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.engines.whispercpp.conftest import loaded, window
+from tests.engines.whispercpp.conftest import loaded, spectrograms, window
 from tests.engines.whispercpp.fake_whisper import FakeWhisper, texts
 from whispercpp_ws.decoding import DecodeOptions, DecodeRequest, Priority, Samples
 from whispercpp_ws.engines.whispercpp import lane as lane_module
@@ -19,7 +19,8 @@ from whispercpp_ws.transcript import Segment
 
 def gated_lane(lib: FakeWhisper) -> WhisperCppLane:
     """Open a lane with a voice detector, whose handle is 7."""
-    model = Model(lib, 1, Tokenizer(lib, 1), ("en", "de"), aligned=False)
+    tokens, languages = Tokenizer(lib, 1), ("en", "de")
+    model = Model(lib, 1, spectrograms(), tokens, languages, aligned=False)
     return WhisperCppLane(model, lambda: None, SileroVad(lib, 7))
 
 
@@ -112,6 +113,15 @@ def test_a_decode_may_take_more_threads(
     lane.decode(replace(window(second), threads=3))
     lane.decode(window(second))
     assert [decode["n_threads"] for decode in lib.decodes] == [3, 1]
+
+
+def test_a_state_hears_a_window_as_long_as_its_audio_ctx(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    engine.open_lane().decode(window(second))
+    assert lib.heard == [(101, (2, 1200))]
+    (decode,) = lib.decodes
+    assert (decode["samples"], decode["duration_ms"]) == (None, 990)
 
 
 @pytest.mark.parametrize("count", [1, 1599, 3199])

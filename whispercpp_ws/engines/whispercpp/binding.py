@@ -15,6 +15,9 @@ from math import isclose
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whispercpp_ws.decoding import Samples
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION, load_whisper
 from whispercpp_ws.engines.whispercpp.structs import (
@@ -35,6 +38,9 @@ from whispercpp_ws.engines.whispercpp.structs import (
 from whispercpp_ws.errors import LibraryMismatch
 
 
+Spectrogram = NDArray[np.float32]
+"""Of shape (bands, frames), C-contiguous."""
+
 _Handle = c_void_p
 _Floats = POINTER(c_float)
 
@@ -46,6 +52,7 @@ _PROTOTYPES: Mapping[str, tuple[Any, ...]] = {
     "whisper_init_state": (_Handle, _Handle),
     "whisper_free_state": (None, _Handle),
     "whisper_free": (None, _Handle),
+    "whisper_set_mel_with_state": (c_int, _Handle, _Handle, _Floats, c_int, c_int),
     "whisper_full_with_state": (c_int, _Handle, _Handle, FullParams, _Floats, c_int),
     "whisper_full_n_segments_from_state": (c_int, _Handle),
     "whisper_full_get_segment_t0_from_state": (c_int64, _Handle, c_int),
@@ -152,14 +159,19 @@ class LibWhisper:
         self._c.whisper_free(context)
 
     def full(
-        self, context: int, state: int, params: FullParams, samples: Samples
+        self, context: int, state: int, params: FullParams, samples: Samples | None
     ) -> int:
-        """Decode samples; returns whisper's code, 0 for success."""
-        pointer = samples.ctypes.data_as(_Floats)
-        code = self._c.whisper_full_with_state(
-            context, state, params, pointer, len(samples)
-        )
+        """Decode samples, or the state's spectrogram; returns 0 for success."""
+        count = 0 if samples is None else len(samples)
+        pointer = None if samples is None else samples.ctypes.data_as(_Floats)
+        code = self._c.whisper_full_with_state(context, state, params, pointer, count)
         return int(code)
+
+    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> None:
+        """Copy a spectrogram, with as many bands as the model has, to a state."""
+        bands, frames = spectrogram.shape
+        pointer = spectrogram.ctypes.data_as(_Floats)
+        self._c.whisper_set_mel_with_state(context, state, pointer, frames, bands)
 
     def segment_count(self, state: int) -> int:
         """Count the segments of the state's last decode."""

@@ -15,6 +15,7 @@ from whispercpp_ws.engines.whispercpp.lane import WhisperCppLane
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION
 from whispercpp_ws.engines.whispercpp.model_file import read_layout
 from whispercpp_ws.engines.whispercpp.results import Model
+from whispercpp_ws.engines.whispercpp.spectrogram import Spectrograms
 from whispercpp_ws.engines.whispercpp.structs import AlignmentHeads, ContextParams
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import BadModelFile, RefusedInput
@@ -68,7 +69,8 @@ class WhisperCppEngine:
             BadModelFile: the file is not a sound ggml Whisper model.
             LibraryNotFound, LibraryMismatch: libwhisper is not the one expected.
         """
-        header = read_layout(path).header
+        layout = read_layout(path)
+        header = layout.header
         preset = preset_for(header, model) if word_times else None
         lib = load_binding()
         params = context_params(lib, preset, use_gpu=use_gpu)
@@ -82,6 +84,7 @@ class WhisperCppEngine:
         loaded = Model.of(
             lib,
             context,
+            spectrograms=Spectrograms.of(path, layout),
             aligned=preset is not None,
             encoder=EncoderShape.of(header),
             blas=None if reason else blas(),

@@ -44,6 +44,7 @@ from whispercpp_ws.engines.whispercpp.results import (
     read_segments,
 )
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
+from whispercpp_ws.engines.whispercpp.spectrogram import duration_ms
 from whispercpp_ws.engines.whispercpp.structs import FullParams, TokenData
 from whispercpp_ws.engines.whispercpp.vad import SileroVad
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
@@ -229,6 +230,7 @@ class WhisperCppLane:
         stop = RepeatStop(self._model.tokenizer.end_of_text)
         params.logits_filter_callback = on_logits(self._filter(stop))
         meter.note_encode(options.audio_ctx)
+        params.duration_ms = duration_ms(len(samples))
         self._run_while_wanted(params, samples, is_cancelled)
         return read_hypothesis(
             self._model,
@@ -275,9 +277,20 @@ class WhisperCppLane:
         self._free_state()
         self._state = self._new_state()
 
-    def _run(self, params: FullParams, samples: Samples) -> None:
+    def _wake(self) -> None:
+        """Make the state that was freed for a rest, or by a failure."""
         if not self._state:
             self._state = self._new_state()
+
+    def _hear(self, samples: Samples, audio_ctx: int) -> None:
+        """Give the state the spectrogram of a window."""
+        self._wake()
+        spectrogram = self._model.spectrograms.make(samples, audio_ctx)
+        self._model.lib.set_mel(self._model.context, self._state, spectrogram)
+
+    def _run(self, params: FullParams, samples: Samples | None = None) -> None:
+        """Decode samples, or without them what the state has heard."""
+        self._wake()
         if self._model.blas:
             params.encoder_begin_callback = on_encode(self._model.blas.expect_encode)
         code = self._model.lib.full(self._model.context, self._state, params, samples)
@@ -297,8 +310,9 @@ class WhisperCppLane:
         if is_cancelled():
             raise cancelled
         params.abort_callback = on_poll(is_cancelled)
+        self._hear(samples, params.audio_ctx)
         try:
-            self._run(params, samples)
+            self._run(params)
         except DecodeFailed as error:
             if error.return_code in ABORTED and is_cancelled():
                 raise cancelled from error
@@ -331,7 +345,8 @@ class WhisperCppLane:
         known = self._model.languages
         if len(known) == 1 or len(samples) < MIN_WINDOW_SAMPLES:
             return known[0], 1.0 / len(known)
-        self._load_mel(samples, audio_ctx)
+        self._hear(samples, audio_ctx)
+        self._set_audio_ctx(audio_ctx)
         if self._model.blas:
             self._model.blas.expect_encode()
         probabilities = self._model.lib.language_probabilities(
@@ -343,11 +358,11 @@ class WhisperCppLane:
         scored = dict(zip(known, probabilities, strict=False))
         return _likeliest({code: scored[code] for code in candidates} or scored)
 
-    def _load_mel(self, samples: Samples, audio_ctx: int) -> None:
+    def _set_audio_ctx(self, audio_ctx: int) -> None:
         """
-        Give the state its spectrogram and `audio_ctx`, without encoding.
+        Give the state its `audio_ctx`, without encoding.
 
-        libwhisper's own detection would run with the audio_ctx of the state's previous
+        libwhisper's own detection would run with the one of the state's previous
         request. A call for the first 100 ms sets this one and returns before encoding.
         """
         params = decode_params(
@@ -358,7 +373,7 @@ class WhisperCppLane:
             audio_ctx=audio_ctx,
         )
         params.duration_ms = 100
-        self._run(params, samples)
+        self._run(params)
 
     def _transcribe(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from whispercpp_ws.engines.whispercpp.binding import LibWhisper
 from whispercpp_ws.engines.whispercpp.blas import Blas
 from whispercpp_ws.engines.whispercpp.flops import UNKNOWN_SHAPE, EncoderShape
+from whispercpp_ws.engines.whispercpp.spectrogram import Spectrograms
 from whispercpp_ws.engines.whispercpp.structs import TokenData
 from whispercpp_ws.engines.whispercpp.tokenizer import Tokenizer
 from whispercpp_ws.engines.whispercpp.words import (
@@ -33,6 +34,7 @@ class Model:
 
     lib: LibWhisper
     context: int
+    spectrograms: Spectrograms
     tokenizer: Tokenizer
     languages: tuple[str, ...]
     """Codes by id, as many as the model knows."""
@@ -48,14 +50,21 @@ class Model:
         lib: LibWhisper,
         context: int,
         *,
+        spectrograms: Spectrograms,
         aligned: bool,
         encoder: EncoderShape = UNKNOWN_SHAPE,
         blas: Blas | None = None,
     ) -> "Model":
         """Describe a loaded context."""
-        languages = _languages(lib, context)
         return cls(
-            lib, context, Tokenizer(lib, context), languages, aligned, encoder, blas
+            lib,
+            context,
+            spectrograms,
+            Tokenizer(lib, context),
+            _languages(lib, context),
+            aligned,
+            encoder,
+            blas,
         )
 
 
