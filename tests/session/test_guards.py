@@ -51,6 +51,24 @@ def test_a_loop_of_a_few_words_trips() -> None:
     assert (checked.text, checked.tripped) == ("well 5", "loop")
 
 
+def test_a_sentence_that_comes_again_after_an_invented_one_trips() -> None:
+    line = "a b c d e f g h but she said so A, b c d e f g h."
+    checked = check(heard(line), speech_s=9.0)
+    assert (checked.tripped, checked.dropped) == ("loop", False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "press 1 a b c d e f now press 2 a b c d e f now",
+        "a b c d e f g h but she said so a b c d e f g",
+        "no no no a b c d e no no no",
+    ],
+)
+def test_what_people_say_twice_does_not_trip(line: str) -> None:
+    assert check(heard(line), speech_s=9.0).tripped == ""
+
+
 def test_times_of_words_are_not_held_against_a_text_whose_copy_was_left_out() -> None:
     looped = replace(heard("a b c d"), looped=True)
     checked = check(looped, speech_s=6.0, stretches=[(0.0, 6.0)])

@@ -18,6 +18,12 @@ SHORT_RUNS = ((1, 4), (2, 3), (3, 3))
 "no, no, no" stays, a fourth does not. Shortest first, or "so so so so so so" would be
 three times two words."""
 
+SAID_AGAIN_WORDS = 8
+"""A run that comes again later in one window, with other words between: a loop of which
+base-q4_k once made up a sentence before it began again. "Press one to record a message
+for ..., press two to record a message for ..." shares 6, and who says 8 words twice in
+9 s only has them decoded twice."""
+
 MAX_COMPRESSION = 2.4
 MIN_MEAN_LOGPROB = -1.0
 """OpenAI's own thresholds for a failed decode."""
@@ -129,7 +135,7 @@ def check(
     if is_invented(hypothesis, words, speech_s=speech_s):
         return Checked((), "blocklist", dropped=True)
     is_cut = hypothesis.looped or len(uncut) < len(spoken)
-    if len(words) < len(uncut):
+    if len(words) < len(uncut) or is_said_again(words):
         return Checked(words, "loop", is_cut)
     tripped = _tripped(hypothesis, words, speech_s=speech_s, is_cut=is_cut)
     unworded_s = longest_unworded_s(words, stretches)
@@ -241,6 +247,17 @@ def without_long_runs(words: Sequence[Word]) -> tuple[Word, ...]:
 def without_short_runs(words: Sequence[Word]) -> tuple[Word, ...]:
     """End the text at the first copy of a shorter run that comes too often."""
     return _without(words, SHORT_RUNS)
+
+
+def is_said_again(words: Sequence[Word]) -> bool:
+    """Tell whether a run of `SAID_AGAIN_WORDS` comes again behind it."""
+    said = [normalise(word.text) for word in words]
+    first_at: dict[tuple[str, ...], int] = {}
+    for at in range(len(said) - SAID_AGAIN_WORDS + 1):
+        run = tuple(said[at : at + SAID_AGAIN_WORDS])
+        if at - first_at.setdefault(run, at) >= SAID_AGAIN_WORDS:
+            return True
+    return False
 
 
 def _without(
