@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from whispercpp_ws.decoding import Samples
-from whispercpp_ws.engines.whispercpp.binding import LibWhisper, Spectrogram
+from whispercpp_ws.engines.whispercpp.binding import LibWhisper
+from whispercpp_ws.engines.whispercpp.spectrogram import Spectrogram
 from whispercpp_ws.engines.whispercpp.structs import (
     ContextParams,
     FullParams,
@@ -21,6 +22,7 @@ class FakeWhisper(LibWhisper):
         self.last_error = "out of memory"
         self.vocabulary = vocabulary
         self.context = 1
+        self.bands = 2
         self.states = [101, 102, 103]
         self.freed: list[int] = []
         self.trimmed = 0
@@ -71,8 +73,9 @@ class FakeWhisper(LibWhisper):
         self.during()
         return self.code
 
-    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> None:
+    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> int:
         self.heard.append((state, spectrogram.shape))
+        return 0 if len(spectrogram) == self.bands else -1
 
     def segment_count(self, state: int) -> int:
         return len(self.segments)

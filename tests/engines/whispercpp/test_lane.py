@@ -124,6 +124,15 @@ def test_a_state_hears_a_window_as_long_as_its_audio_ctx(
     assert (decode["samples"], decode["duration_ms"]) == (None, 990)
 
 
+def test_a_state_that_did_not_hear_a_window_decodes_nothing(
+    engine: WhisperCppEngine, lib: FakeWhisper, second: Samples
+) -> None:
+    lib.bands = 80
+    with pytest.raises(DecodeFailed, match="refused a spectrogram of 2 bands"):
+        engine.open_lane().decode(window(second))
+    assert lib.decodes == []
+
+
 @pytest.mark.parametrize("count", [1, 1599, 3199])
 def test_a_window_too_short_for_a_word_does_not_reach_c(
     engine: WhisperCppEngine, lib: FakeWhisper, count: int

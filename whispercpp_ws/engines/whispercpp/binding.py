@@ -15,11 +15,9 @@ from math import isclose
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from whispercpp_ws.decoding import Samples
 from whispercpp_ws.engines.whispercpp.library import WHISPER_VERSION, load_whisper
+from whispercpp_ws.engines.whispercpp.spectrogram import Spectrogram
 from whispercpp_ws.engines.whispercpp.structs import (
     CONTEXT_DEFAULTS,
     EXPECTED_SIZES,
@@ -37,9 +35,6 @@ from whispercpp_ws.engines.whispercpp.structs import (
 )
 from whispercpp_ws.errors import LibraryMismatch
 
-
-Spectrogram = NDArray[np.float32]
-"""Of shape (bands, frames), C-contiguous."""
 
 _Handle = c_void_p
 _Floats = POINTER(c_float)
@@ -167,11 +162,13 @@ class LibWhisper:
         code = self._c.whisper_full_with_state(context, state, params, pointer, count)
         return int(code)
 
-    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> None:
-        """Copy a spectrogram, with as many bands as the model has, to a state."""
+    def set_mel(self, context: int, state: int, spectrogram: Spectrogram) -> int:
+        """Copy a spectrogram to a state; returns 0, or -1 where the bands are not the
+        model's and the state keeps what it heard before."""
         bands, frames = spectrogram.shape
         pointer = spectrogram.ctypes.data_as(_Floats)
-        self._c.whisper_set_mel_with_state(context, state, pointer, frames, bands)
+        set_mel = self._c.whisper_set_mel_with_state
+        return int(set_mel(context, state, pointer, frames, bands))
 
     def segment_count(self, state: int) -> int:
         """Count the segments of the state's last decode."""

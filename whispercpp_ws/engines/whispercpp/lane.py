@@ -286,7 +286,13 @@ class WhisperCppLane:
         """Give the state the spectrogram of a window."""
         self._wake()
         spectrogram = self._model.spectrograms.make(samples, audio_ctx)
-        self._model.lib.set_mel(self._model.context, self._state, spectrogram)
+        context = self._model.context
+        if self._model.lib.set_mel(context, self._state, spectrogram):
+            # It would decode the window of an earlier request, which may be another's.
+            raise DecodeFailed(
+                f"libwhisper refused a spectrogram of {len(spectrogram)} bands: "
+                f"{self._model.lib.last_error}"
+            )
 
     def _run(self, params: FullParams, samples: Samples | None = None) -> None:
         """Decode samples, or without them what the state has heard."""

@@ -29,6 +29,8 @@ FRAME_MS = 10
 """One hop."""
 
 Floats = NDArray[np.float32]
+Spectrogram = Floats
+"""Of shape (bands, frames), C-contiguous."""
 
 
 def duration_ms(samples: int) -> int:
@@ -52,7 +54,7 @@ class Spectrograms:
         bank = np.fromfile(path, "<f4", count, offset=layout.mel_offset)
         return cls(bank.astype(np.float32).reshape(-1, N_FFT))
 
-    def make(self, samples: Samples, audio_ctx: int) -> Floats:
+    def make(self, samples: Samples, audio_ctx: int) -> Spectrogram:
         """
         Return what the encoder hears of a window, of shape (bands, 2 * audio_ctx).
 
