@@ -33,7 +33,8 @@ INSTALL = @echo 'Installing $(1) into $(VENV) ...'; $(PIP) --editable '$(2)' || 
 # Options of `make mic`, such as MIC='--lang ru'.
 MIC ?=
 
-.PHONY: run mic test check lint format types coverage demo models bench readme clean
+.PHONY: run mic test test-page test-units check lint format types coverage demo models
+.PHONY: bench readme clean
 .PHONY: bench-baselines bench-compared numbers compared compatibility clients native
 
 # What `make native` builds, and with CUDA=1, and which of them there is, that for a GPU
@@ -49,8 +50,22 @@ run: $(VENV)/installed
 mic: $(VENV)/installed-mic
 	@exec $(WS) mic $(MIC)
 
+# Tests of the page mostly wait for speech, those of units wait for nothing: side by
+# side they take five minutes less. What needs both cores comes behind them, alone.
+PYTEST := $(BIN)/python -m pytest
+TESTS_ALONE := tests/e2e tests/scripts
 test: $(VENV)/installed-dev test-models
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --jobs=2 test-page test-units
+	$(PYTEST) $(TESTS_ALONE)
+
+# Shown once it is over: two runs at once would write into each other's lines.
+test-page: $(VENV)/installed-dev test-models
+	@mkdir -p build
+	@$(PYTEST) tests/browser >build/test-page.log 2>&1; code=$$?; \
+		cat build/test-page.log; exit $$code
+
+test-units: $(VENV)/installed-dev test-models
+	$(PYTEST) $(addprefix --ignore=,tests/browser $(TESTS_ALONE))
 
 check: lint coverage
 

@@ -11,15 +11,20 @@ async (rate) => {
     numberOfOutputs: 0,
   });
   const socket = new WebSocket(`ws://${location.host}/stt`);
-  await new Promise((resolve) => (socket.onopen = resolve));
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = () => reject(new Error("no connection"));
+  });
   const start = { op: "start", format: "pcm16le", rate: context.sampleRate, channels: 1, lang: "en" };
   socket.send(JSON.stringify(start));
   node.port.onmessage = ({ data }) => socket.send(data.pcm);
   context.createMediaStreamSource(microphone).connect(node);
   const finals = [];
-  await new Promise((resolve) => {
+  await new Promise((resolve, reject) => {
+    socket.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
     socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
+      if (message.type === "error") reject(new Error(data));
       if (message.type === "final") finals.push(message.text);
       if (message.type === "final" && /for your country\W*$/.test(message.text)) resolve();
     };
