@@ -1,4 +1,4 @@
-"""What a client sends for a clip: silence, the clip, silence, in frames of 100 ms."""
+"""What a client sends for a clip: silence, the clip, silence, in frames of 60 ms."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from whispercpp_ws.audio_file import READ_FRAMES, AudioFile
 from whispercpp_ws.errors import BadAudio
 
 
-FRAME_S = 0.1
+FRAME_S = 0.06
+"""What our own clients send; a server hears nothing of a frame that is not full."""
 LEAD_S = 0.5
 """Zeros before the clip, so that its first sound is no start of a connection."""
 TAIL_S = 1.5

@@ -50,7 +50,7 @@ class FinalDelay:
 
     @property
     def transport_s(self) -> float | None:
-        """Framing (0 to 100 ms) and network: what the server does not see."""
+        """Framing (0 to 60 ms) and network: what the server does not see."""
         return None if self.lag_s is None else self.total_s - self.lag_s
 
 

@@ -263,7 +263,7 @@ async def test_flags_reach_the_server_and_the_microphone(tmp_path: Path) -> None
 async def test_speech_that_nobody_took_is_told() -> None:
     display = Sigint()
     microphone = open_recorded()
-    microphone._waiting.lost_blocks = 15
+    microphone._waiting.lost_blocks = 25
     async with serving(playing(END)) as url:
         await caption(Service(url), lambda: microphone, display)
     assert display.shown[-1] == "1.5 s were lost while no server answered"

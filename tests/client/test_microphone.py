@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from whispercpp_ws.client.microphone import (
+    BLOCK_MS,
     MAX_WAITING_BLOCKS,
     Microphone,
     Waiting,
@@ -95,7 +96,7 @@ async def test_a_microphone_records_at_its_own_rate(
         assert stream.is_open
         assert stream.settings == {
             "samplerate": microphone.rate,
-            "blocksize": microphone.rate // 10,
+            "blocksize": microphone.rate * BLOCK_MS // 1000,
             "device": index,
             "channels": 1,
             "dtype": "int16",
@@ -124,7 +125,7 @@ async def test_of_what_nobody_takes_the_oldest_goes() -> None:
     blocks = await taken(waiting)
     assert len(blocks) == MAX_WAITING_BLOCKS
     assert blocks[0] == b"\3\0"
-    assert Microphone(1, "", FakeRecorder(), waiting).lost_s == pytest.approx(0.3)
+    assert Microphone(1, "", FakeRecorder(), waiting).lost_s == pytest.approx(0.18)
 
 
 class FakeRecorder:

@@ -64,7 +64,7 @@ class StreamJob:
     file: Path
     service: Service = Service()
     realtime: bool = True
-    chunk_ms: int = 100
+    chunk_ms: int = 60
     raw: AudioFormat = AudioFormat()
     """What the standard input holds when it has no header."""
 
@@ -92,7 +92,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--json", action="store_true", help="print every message as it came"
     )
     parser.add_argument(
-        "--chunk-ms", default="100", metavar="MS", help="audio in a frame (%(default)s)"
+        "--chunk-ms", default="60", metavar="MS", help="audio in a frame (%(default)s)"
     )
     parser.add_argument(
         "--output-dir",

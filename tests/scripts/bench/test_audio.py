@@ -33,7 +33,7 @@ def test_frames_join_to_the_whole() -> None:
     audio = sound(noise(0.25))
     frames = list(audio.frames())
     assert b"".join(frames) == audio.pcm
-    assert {len(frame) for frame in frames[:-1]} == {3_200}
+    assert {len(frame) for frame in frames[:-1]} == {1_920}
 
 
 def test_channels_are_averaged() -> None:

@@ -108,7 +108,7 @@ async def test_audio_is_sent_as_16_khz_mono_and_ended_with_a_text() -> None:
         found = await stream_to(url, audio, "auto")
     assert (found.text, found.failure, asked) == ("ask not", "", [""])
     assert len(b"".join(heard)) == 4_800
-    assert len(found.sent) == 2
+    assert len(found.sent) == 3
 
 
 async def test_a_server_that_closes_early_is_a_failure() -> None:

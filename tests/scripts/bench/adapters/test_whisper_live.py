@@ -218,7 +218,7 @@ async def test_silence_follows_until_the_client_gives_up() -> None:
     async with acting(speaking(told, frames=frames)) as url:
         found = await stream_to(url, AUDIO, "en", HASTY)
     assert found.failure == "never completed: what"
-    assert {len(frame) for frame in frames[2:]} == {6_400}
+    assert {len(frame) for frame in frames[3:]} == {3_840}
 
 
 async def test_a_disconnect_ends_the_stream_with_what_there_is() -> None:
