@@ -1,5 +1,7 @@
 """Who comes in while the lanes, or the connections, are taken."""
 
+import asyncio
+
 import pytest
 from aiohttp import WSServerHandshakeError
 
@@ -22,6 +24,16 @@ class Taken(Unloaded):
             raise Overloaded("no lane has time")
         self.admitted += 1
         return 1
+
+
+class Watched(Unloaded):
+    """A load that says when it is told that a session is over."""
+
+    def __init__(self) -> None:
+        self.is_told = asyncio.Event()
+
+    def note_left(self, session_id: str) -> None:
+        self.is_told.set()
 
 
 async def dropped(site: Site, speech: bytes) -> str:
@@ -138,3 +150,16 @@ async def test_a_peer_that_stopped_sending_may_be_back_before_its_loss_is_known(
     await newer.send_json({"op": "start", "resume": name, "offset": 0})
     assert (await next_message(newer))["session"] == name
     assert (await rest(older))[-1]["code"] == "session_taken"
+
+
+async def test_who_has_closed_is_no_speaker_though_the_session_is_kept(
+    make_site: MakeSite, speech: bytes
+) -> None:
+    load = Watched()
+    site = await make_site(load=load)
+    socket = await site.connect()
+    name = (await start(socket, lang="en"))["session"]
+    await socket.send_bytes(speech[:64_000])
+    await socket.close()
+    await load.is_told.wait()
+    assert site.shared.sessions.find(name, owner="").over.is_set()

@@ -180,6 +180,9 @@ class SessionPump:
                 self._backlog.settled(event.offset_s)
             elif isinstance(event, Final):
                 self._note_final(event)
+            elif isinstance(event, Ended | Failed):
+                # It may be kept for a peer to come, but nobody speaks in it any more.
+                self._decoder.leave()
             self._emit(self._with_reason(event))
         if not self._session.utterance_open and not self._session.backlog_s:
             self._decoder.note_settled()
