@@ -78,6 +78,28 @@ def test_one_partial_is_asked_at_a_time() -> None:
     assert newer is not None and newer.seconds > 5.0
 
 
+@pytest.mark.parametrize(("later_s", "known_s"), [(0.0, 2.1), (0.5, 0.0)])
+def test_speech_that_was_found_need_not_be_looked_for_in_a_window_with_it(
+    later_s: float, known_s: float
+) -> None:
+    scene = Scene()
+    scene.speak(3.0)
+    first = scene.ask()
+    assert first is not None and first.options.known_speech_s == 0.0
+    scene.planner.answer(first.id)
+    assert scene.utterance is not None
+    (part,) = scene.utterance.parts
+    part.find_speech(2.1, part.start)
+    scene.utterance.partial_start = part.start + round(later_s * SAMPLE_RATE)
+    scene.speak(1.0)
+    partial = scene.ask()
+    assert partial is not None and partial.options.known_speech_s == known_s
+    scene.planner.answer(partial.id)
+    scene.end()
+    final = scene.ask()
+    assert final is not None and final.options.known_speech_s == 2.1
+
+
 def test_no_partial_without_new_speech() -> None:
     scene = Scene()
     scene.speak(0.6)

@@ -47,7 +47,12 @@ class Asked:
     @property
     def context_s(self) -> float:
         """Seconds of the window before the part."""
-        return max(0, self.part.start - self.start) / SAMPLE_RATE
+        return (self.speech_start - self.start) / SAMPLE_RATE
+
+    @property
+    def speech_start(self) -> int:
+        """Where speech is looked for from: behind the context."""
+        return max(self.start, self.part.start)
 
 
 class DecodePlanner:
@@ -257,7 +262,7 @@ class DecodePlanner:
         *,
         word_times: bool = False,
     ) -> DecodeOptions:
-        return trimmed_options(
+        options = trimmed_options(
             asked.seconds,
             language=language,
             candidates=asked.utterance.options.candidates,
@@ -265,6 +270,8 @@ class DecodePlanner:
             margin_s=self._tuning.margin_s,
             word_times=word_times and asked.utterance.options.words,
         )
+        known_speech_s = asked.part.known_speech_s(asked.speech_start)
+        return replace(options, known_speech_s=known_speech_s)
 
     def _ask(
         self, asked: Asked, priority: Priority, options: DecodeOptions

@@ -143,6 +143,8 @@ class Session:
         if asked is None or self._is_over:
             return
         utterance = asked.utterance
+        if hypothesis.speech_s is not None:
+            asked.part.find_speech(hypothesis.speech_s, asked.speech_start)
         hypothesis = without_guesses(hypothesis, asked.seconds)
         if asked.purpose is Purpose.FINAL:
             self._take_final(asked, hypothesis)

@@ -93,6 +93,15 @@ def test_a_window_with_speech_says_how_much(lib: FakeWhisper, second: Samples) -
     assert (heard.text, heard.speech_s) == ("hi", 32 * 0.032)
 
 
+def test_speech_that_is_known_is_not_looked_for(
+    lib: FakeWhisper, second: Samples
+) -> None:
+    lib.vad_speech = 0.0
+    lane = gated_lane(lib)
+    assert lane.decode(window(second, known_speech_s=2.0)).speech_s == 2.0
+    assert lane.decode(window(second, known_speech_s=1.9)).speech_s == 0.0
+
+
 def test_speech_is_looked_for_behind_the_context(
     lib: FakeWhisper, second: Samples
 ) -> None:

@@ -46,7 +46,7 @@ from whispercpp_ws.engines.whispercpp.results import (
 from whispercpp_ws.engines.whispercpp.settings import FILE, WINDOW, decode_params
 from whispercpp_ws.engines.whispercpp.spectrogram import duration_ms
 from whispercpp_ws.engines.whispercpp.structs import FullParams, TokenData
-from whispercpp_ws.engines.whispercpp.vad import SileroVad
+from whispercpp_ws.engines.whispercpp.vad import ENOUGH_SPEECH_S, SileroVad
 from whispercpp_ws.errors import DecodeFailed, EngineError, RefusedInput, Superseded
 from whispercpp_ws.transcript import Hypothesis, Segment, Transcription
 
@@ -327,6 +327,8 @@ class WhisperCppLane:
     def _speech_s(self, samples: Samples, options: DecodeOptions) -> float | None:
         if self._vad is None:
             return None
+        if options.known_speech_s >= ENOUGH_SPEECH_S:
+            return options.known_speech_s
         return self._vad.speech_s(samples[round(options.context_s * SAMPLE_RATE) :])
 
     def _nothing(self, options: DecodeOptions, *, speech_s: float | None) -> Hypothesis:
