@@ -50,7 +50,7 @@ class DecodeOptions:
     """Seconds at the window's start that are earlier speech, there to help the
     decoder. Its words come too, but speech is only looked for behind it."""
     known_speech_s: float = 0.0
-    """Seconds of speech that an earlier decode found in audio that is behind it."""
+    """Seconds of speech that an earlier decode found behind the context."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,8 +120,8 @@ async def open_page(spoken_wav: Path) -> AsyncIterator[OpenPage]:
 
 @pytest.fixture(scope="package")
 def real_server(base_model: Path) -> Iterator[RunningServer]:
-    """One server with base-q8_0 for all tests of the folder, that refuses nobody: who
-    has just left without an end still counts as a speaker, and the machine is busy."""
+    """One server with base-q8_0 for all tests of the folder, that refuses nobody: whose
+    connection broke counts as a speaker for 10 s more, and the machine is busy."""
     yield from start_server(base_model.parent, "--max-load", "100")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from whispercpp_ws.client.microphone import (
-    BLOCK_MS,
     MAX_WAITING_BLOCKS,
     Microphone,
     Waiting,
@@ -96,7 +95,7 @@ async def test_a_microphone_records_at_its_own_rate(
         assert stream.is_open
         assert stream.settings == {
             "samplerate": microphone.rate,
-            "blocksize": microphone.rate * BLOCK_MS // 1000,
+            "blocksize": microphone.rate * 60 // 1000,
             "device": index,
             "channels": 1,
             "dtype": "int16",

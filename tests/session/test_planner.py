@@ -89,7 +89,7 @@ def test_speech_that_was_found_need_not_be_looked_for_in_a_window_with_it(
     scene.planner.answer(first.id)
     assert scene.utterance is not None
     (part,) = scene.utterance.parts
-    part.find_speech(2.1, part.start)
+    part.note_speech(2.1, part.start, SAMPLE_RATE * 3)
     scene.utterance.partial_start = part.start + round(later_s * SAMPLE_RATE)
     scene.speak(1.0)
     partial = scene.ask()

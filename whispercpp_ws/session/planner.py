@@ -270,7 +270,7 @@ class DecodePlanner:
             margin_s=self._tuning.margin_s,
             word_times=word_times and asked.utterance.options.words,
         )
-        known_speech_s = asked.part.known_speech_s(asked.speech_start)
+        known_speech_s = asked.part.known_speech_s(asked.speech_start, asked.end)
         return replace(options, known_speech_s=known_speech_s)
 
     def _ask(

@@ -144,7 +144,8 @@ class Session:
             return
         utterance = asked.utterance
         if hypothesis.speech_s is not None:
-            asked.part.find_speech(hypothesis.speech_s, asked.speech_start)
+            start, end = asked.speech_start, asked.end
+            asked.part.note_speech(hypothesis.speech_s, start, end)
         hypothesis = without_guesses(hypothesis, asked.seconds)
         if asked.purpose is Purpose.FINAL:
             self._take_final(asked, hypothesis)

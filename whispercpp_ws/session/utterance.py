@@ -54,8 +54,8 @@ class Part:
     """What that decode says of the audio behind the part."""
     found_speech_s: float = 0.0
     """Most speech that the engine's voice detector found in a window of the part."""
-    found_from: int = 0
-    """Where that window starts."""
+    found_in: tuple[int, int] = (0, 0)
+    """Where that window starts and ends."""
 
     @property
     def window_end(self) -> int | None:
@@ -67,15 +67,17 @@ class Part:
         """Whether it is closed and all of its audio is decoded."""
         return self.heard is not None and self.heard_end == self.window_end
 
-    def find_speech(self, speech_s: float, start: int) -> None:
-        """Note how much speech there is in a window, of those from `start` on."""
+    def note_speech(self, speech_s: float, start: int, end: int) -> None:
+        """Note how much speech was found in a window."""
         # As much in a later window is news: the next partial starts no earlier.
         if speech_s >= self.found_speech_s:
-            self.found_speech_s, self.found_from = speech_s, start
+            self.found_speech_s, self.found_in = speech_s, (start, end)
 
-    def known_speech_s(self, start: int) -> float:
-        """Return how much there is at least in a window from `start` on, now."""
-        return self.found_speech_s if start <= self.found_from else 0.0
+    def known_speech_s(self, start: int, end: int) -> float:
+        """Return how much there is at least in a window, from those within it."""
+        first, last = self.found_in
+        # A part that is cut ends before some windows that were heard of it.
+        return self.found_speech_s if start <= first and last <= end else 0.0
 
     def ask(self, end: int) -> None:
         """Note that it is being decoded up to a position."""
